@@ -1,0 +1,1 @@
+"""Scheduled manual backups of Huawei Cloud GaussDB(for MySQL), followed to their end."""
