@@ -1,0 +1,167 @@
+"""What the API and the connection's secret tell us, parsed once into values that do not change.
+
+Lenient about what the vendor sends (numbers as strings, new fields, a misspelt key), because none of that may ever
+stop a backup; strict about what we define ourselves, which is in `requests.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+
+class Frozen(BaseModel):
+    """A value: it does not change and ignores what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+
+class BackupStatus(StrEnum):
+    """Status of a backup. The first four are the vendor's; UNKNOWN is any word of the vendor's that we do not know."""
+
+    BUILDING = "BUILDING"
+    COMPLETED = "COMPLETED"
+    AVAILABLE = "AVAILABLE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a database can be restored from it."""
+        return self in (BackupStatus.COMPLETED, BackupStatus.AVAILABLE)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the status is final. An unknown word is not: it might be a new stage of building."""
+        return self.is_good or self is BackupStatus.FAILED
+
+
+def _parse_status(word: object) -> BackupStatus:
+    try:
+        return BackupStatus(str(word).strip().upper())
+    except ValueError:
+        return BackupStatus.UNKNOWN
+
+
+def _parse_instant(value: object) -> datetime | None:
+    """Read `yyyy-mm-ddThh:mm:ss+0800` and its relatives as UTC; anything else is not known (`None`), not an error.
+
+    A time without an offset is taken as UTC; the vendor's documents print some with `_0800` for `+0800`.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if not isinstance(value, str) or not value.strip():
+        return None
+    text = re.sub(r"_(\d{4})$", r"+\1", value.strip())
+    try:
+        parsed = datetime.fromisoformat(text)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parse_number(value: object) -> float | None:
+    try:
+        return None if value in (None, "") else float(str(value))
+    except ValueError:
+        return None
+
+
+def _parse_text(value: object) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+Instant = Annotated[datetime | None, BeforeValidator(_parse_instant)]
+Number = Annotated[float | None, BeforeValidator(_parse_number)]
+Text = Annotated[str | None, BeforeValidator(_parse_text)]
+
+
+class Backup(Frozen):
+    """One backup as the API describes it. Times are UTC, `size_mb` is in megabytes, `None` means not said (yet)."""
+
+    id: str = Field(min_length=1)
+    name: str = ""
+    instance_id: str = ""
+    status: Annotated[BackupStatus, BeforeValidator(_parse_status)] = BackupStatus.UNKNOWN
+    vendor_status: Text = Field(default=None, description="the API's own word")
+    type: Text = None
+    description: Text = Field(default=None, validation_alias=AliasChoices("description", "descriprion"))
+    begin_time: Instant = None
+    end_time: Instant = None
+    size_mb: Number = Field(default=None, validation_alias=AliasChoices("size", "size_mb"))
+    instance_name: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_vendors_word(cls, data: Any) -> Any:  # noqa: ANN401 - whatever came
+        if isinstance(data, Mapping) and "vendor_status" not in data:
+            return {**data, "vendor_status": data.get("status")}
+        return data
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Seconds from begin to end, once both are known."""
+        if self.begin_time is None or self.end_time is None:
+            return None
+        return (self.end_time - self.begin_time).total_seconds()
+
+
+class CreatedBackup(Frozen):
+    """The answer of the create call. `job_id` is `None` on the documented path `mysql/v3`, which gives none."""
+
+    backup: Backup
+    job_id: str | None = None
+
+
+class BatchDeletion(Frozen):
+    """The answer of a batch deletion: which ids went, and for each that did not the API's (code, message)."""
+
+    deleted: tuple[str, ...] = ()
+    failed: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
+
+
+def _parse_tags(value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return {str(key): str(item) for key, item in value.items()}
+    if not isinstance(value, list):
+        return {}
+    pairs = (item for item in value if isinstance(item, Mapping) and "key" in item)
+    return {str(pair["key"]): str(pair.get("value") or "") for pair in pairs}
+
+
+class Instance(Frozen):
+    """One database instance. `status` is the API's word in capitals (contract, section 4.3)."""
+
+    id: str = Field(min_length=1)
+    name: str = ""
+    status: Annotated[str, BeforeValidator(lambda word: str(word or "").strip().upper())] = ""
+    tags: Annotated[Mapping[str, str], BeforeValidator(_parse_tags)] = Field(default_factory=dict)
+
+
+class AccessKey(Frozen):
+    """Credentials that sign each request (SDK-HMAC-SHA256). `security_token` comes with temporary ones."""
+
+    access_key: str
+    secret_key: SecretStr
+    security_token: SecretStr | None = None
+
+
+class PasswordUser(Frozen):
+    """Credentials that buy a token from IAM. `iam_endpoint` has no trailing slash."""
+
+    iam_endpoint: str
+    domain_name: str
+    user_name: str
+    password: SecretStr
+
+
+class Connection(Frozen):
+    """Where and as whom to call the API for one cloud project. `endpoint` has no trailing slash."""
+
+    endpoint: str
+    project_id: str
+    api_version: Literal["mysql/v3", "v3"] = "mysql/v3"
+    credentials: AccessKey | PasswordUser
