@@ -1,0 +1,1 @@
+"""The AWS side, on boto3 and Powertools."""

@@ -1,0 +1,1 @@
+"""Use-cases: one operation, one function, one file, named by its verb."""
