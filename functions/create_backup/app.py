@@ -38,9 +38,9 @@ def _answer_message(record: SQSRecord, services: wiring.Services) -> None:
 def _create(read: Callable[[], Mapping[str, Any]], default_time: datetime, services: wiring.Services) -> CreateResult:
     with services.telemetry.reporting({}) as facts:
         data = read()
-        facts |= read_facts(data)
+        facts.update(read_facts(data))
         request = parse_backup_request(data, default_time=default_time, now=services.now())
-        facts |= request.facts
+        facts.update(request.facts)
         api = services.api(request.connection)
         facts["backup_name"] = name = name_backup(request, api=api)
         result = create_backup(request, name, api=api, now=services.now())

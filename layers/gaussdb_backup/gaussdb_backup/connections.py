@@ -27,18 +27,20 @@ def _check_endpoint(value: str) -> str:
     return value.rstrip("/")
 
 
-Filled = Annotated[str, Field(min_length=1, strict=True, pattern=r"^\S(.*\S)?\Z")]
+Filled = Annotated[str, Field(min_length=1, strict=True, pattern=r"^\S(.*\S)?$")]
 Hidden = Annotated[SecretStr, Field(min_length=1)]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
 
 
 class _Secret(Strict):
     endpoint: Endpoint = Field(description="an address such as https://gaussdb-mysql.eu-de.otc.t-systems.com")
-    project_id: str = Field(pattern=r"^[A-Za-z0-9]{32}\Z", description="32 letters or digits")
+    project_id: str = Field(pattern=r"^[A-Za-z0-9]{32}$", description="32 letters or digits")
     access_key: Filled | None = Field(default=None, description="text without spaces around it")
     secret_key: Hidden | None = Field(default=None, description="text")
     security_token: Hidden | None = Field(default=None, description="text")
-    iam_endpoint: Endpoint | None = Field(default=None, description="an address such as https://iam.eu-de.otc.t-systems.com")
+    iam_endpoint: Endpoint | None = Field(
+        default=None, description="an address such as https://iam.eu-de.otc.t-systems.com"
+    )
     domain_name: Filled | None = Field(default=None, description="text without spaces around it")
     user_name: Filled | None = Field(default=None, description="text without spaces around it")
     password: Hidden | None = Field(default=None, description="text")
@@ -89,8 +91,11 @@ def _check_pairs(keys: frozenset[str]) -> list[FieldProblem]:
         came = "both" if ways else "neither"
         expected = f"either {' and '.join(_BY_KEY)}, or {', '.join(_BY_PASSWORD)}"
         return [FieldProblem("credentials", expected, came)]
-    return [FieldProblem(key, f"a value, since {keys.intersection(ways[0]).pop()} is given", "nothing")
-            for key in ways[0] if key not in keys]
+    return [
+        FieldProblem(key, f"a value, since {next(key for key in ways[0] if key in keys)} is given", "nothing")
+        for key in ways[0]
+        if key not in keys
+    ]
 
 
 def _credentials(secret: _Secret) -> AccessKey | PasswordUser:

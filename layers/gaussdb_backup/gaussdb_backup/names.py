@@ -11,6 +11,7 @@ from string import Formatter
 from zoneinfo import ZoneInfo
 
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
+from gaussdb_backup.validation import shorten
 
 SHORTEST, LONGEST = 4, 64
 FIELDS = ("instance_id", "instance_name", "schedule", "scheduled_time")
@@ -45,7 +46,7 @@ def render_name(  # noqa: PLR0913 - these are the fields of a template
     }
     name = "".join(literal + _render(field, spec, values) for literal, field, spec in _parse(template))
     if problem := _find_problem(name):
-        raise _refuse(f"a template that renders to {_RULE}", f"'{name[:200]}' ({len(name)} characters): {problem}")
+        raise _refuse(f"a template that renders to {_RULE}", f"{shorten(name)} ({len(name)} characters): {problem}")
     return name
 
 
@@ -67,15 +68,15 @@ def _parse(template: str) -> Iterator[tuple[str, str | None, str]]:
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        raise _refuse("Python format syntax", f"'{template[:200]}' ({error})") from None
+        raise _refuse("Python format syntax", f"{shorten(template)} ({error})") from None
     for literal, field, spec, conversion in parts:
         if field is not None and field not in FIELDS:
             fields = ", ".join(f"{{{known}}}" for known in FIELDS)
-            raise _refuse(f"only the fields {fields}", f"'{{{field[:200]}}}'")
+            raise _refuse(f"only the fields {fields}", shorten(f"{{{field}}}"))
         if conversion is not None:
-            raise _refuse("no conversions", f"'!{conversion}' in '{{{field}!{conversion}}}'")
+            raise _refuse("no conversions", f"{shorten('!' + conversion)} in {shorten(template)}")
         if "{" in (spec or "") or "}" in (spec or ""):
-            raise _refuse("no fields inside a field", f"'{{{field}:{(spec or '')[:200]}}}'")
+            raise _refuse("no fields inside a field", shorten(f"{{{field}:{spec}}}"))
         yield literal, field, spec or ""
 
 
@@ -90,7 +91,7 @@ def _render(field: str | None, spec: str, values: Mapping[str, str | datetime | 
 
 def _render_text(field: str, value: str, spec: str) -> str:
     if not _PRECISION.fullmatch(spec):
-        raise _refuse(f"nothing but a precision such as '{{{field}:.8}}'", f"'{{{field}:{spec[:200]}}}'")
+        raise _refuse(f"nothing but a precision such as '{{{field}:.8}}'", shorten(f"{{{field}:{spec}}}"))
     return format(value, spec)
 
 
@@ -99,9 +100,9 @@ def _render_time(value: datetime, spec: str) -> str:
         return value.strftime("%Y%m%dT%H%M%S") + ("Z" if value.tzinfo is UTC else "")
     letters = re.findall(r"%(.?)", spec, re.DOTALL)
     if wrong := next((letter for letter in letters if letter not in _DIRECTIVES or not letter), None):
-        raise _refuse("strftime directives that mean the same everywhere", f"'%{wrong}' in '{{scheduled_time:{spec}}}'")
+        raise _refuse("strftime directives that mean the same everywhere", f"{shorten('%' + wrong)} in {shorten(spec)}")
     if spec.endswith("%") and len(letters[-1]) == 0:
-        raise _refuse("a letter after the last %", f"'{{scheduled_time:{spec}}}'")
+        raise _refuse("a letter after the last %", shorten(f"{{scheduled_time:{spec}}}"))
     return value.strftime(spec)
 
 
@@ -109,5 +110,5 @@ def _find_problem(name: str) -> str | None:
     if not SHORTEST <= len(name) <= LONGEST:
         return f"it is too {'short' if len(name) < SHORTEST else 'long'}"
     if match := _NOT_ALLOWED.search(name):
-        return f"character '{match.group()}' at position {match.start() + 1} is not allowed"
-    return None if name[0].isalpha() else f"it begins with '{name[0]}', not with a letter"
+        return f"character {shorten(match.group())} at position {match.start() + 1} is not allowed"
+    return None if name[0].isalpha() else f"it begins with {shorten(name[0])}, not with a letter"

@@ -44,12 +44,14 @@ def _check_zone(value: str) -> str:
 def _check_description(value: str) -> str:
     if wrong := next((c for c in value if c in _FORBIDDEN_IN_DESCRIPTION), None):
         raise ValueError(f"it has {wrong}")
-    if len(value.splitlines()) > 1 or value.splitlines() != [value][: len(value)]:
+    if value.splitlines() not in ([], [value]):
         raise ValueError("it has a line break")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("it has half of a character")
     return value
 
 
-INSTANCE_ID = r"^([A-Za-z0-9]{32}(in[0-9]{2})?|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\Z"
+INSTANCE_ID = r"^([A-Za-z0-9]{32}(in[0-9]{2})?|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})$"
 
 InstanceId = Annotated[
     str,
@@ -59,16 +61,14 @@ InstanceId = Annotated[
         description="32 letters or digits, then optionally 'in' and two digits, or a UUID with dashes",
     ),
 ]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", strict=True)]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
 
 
 class BackupRequest(Strict):
     """One backup that someone asks for. `scheduled_time` is UTC, the nominal time of the run it belongs to."""
 
-    version: Annotated[
-        Literal[1], Field(description="1; present in messages that one function writes for another")
-    ] = 1
+    version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
     instance_id: InstanceId
     name_template: str = Field(
         default=DEFAULT_NAME_TEMPLATE,
@@ -106,7 +106,9 @@ class BackupRequest(Strict):
 def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     """Take from a request that may be invalid what names the run and the instance, as far as it is readable."""
     keys = ("connection", "schedule", "scheduled_time", "instance_id")
-    return {key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])}
+    return {
+        key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])
+    }
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:

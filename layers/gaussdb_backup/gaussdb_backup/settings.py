@@ -18,7 +18,10 @@ def _parse_switch(value: str) -> bool:
 
 
 def _parse_seconds(value: str) -> timedelta:
-    return timedelta(seconds=float(value))
+    try:
+        return timedelta(seconds=float(value))
+    except OverflowError:
+        raise ValueError("not a time") from None
 
 
 Switch = Annotated[bool, BeforeValidator(_parse_switch)]

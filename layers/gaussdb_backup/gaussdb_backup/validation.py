@@ -28,7 +28,7 @@ def shorten(value: object) -> str:
     elif value is None or isinstance(value, bool | int | float):
         text = json.dumps(value) if not isinstance(value, int) or abs(value) < 10**SHOWN else "a huge number"
     else:
-        return {dict: "an object", list: "a list"}.get(type(value), f"a {type(value).__name__}")
+        return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
+import httpx
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
@@ -14,10 +14,7 @@ from botocore.config import Config
 from gaussdb_backup.aws.secrets import SecretConnection
 from gaussdb_backup.huawei.client import GaussDBApi
 from gaussdb_backup.settings import read_settings
-from gaussdb_backup.telemetry import Telemetry, make_logger
-
-if TYPE_CHECKING:
-    import httpx
+from gaussdb_backup.telemetry import Telemetry
 
 AWS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 """Short enough that a function meets its own timeout last."""

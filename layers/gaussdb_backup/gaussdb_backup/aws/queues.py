@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeIs
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -11,7 +11,7 @@ from gaussdb_backup.errors import FieldProblem, InvalidRequest
 from gaussdb_backup.validation import shorten
 
 
-def is_batch(event: object) -> bool:
+def is_batch(event: object) -> TypeIs[dict[str, Any]]:
     """Whether an event is a batch of queue messages and not a request by itself."""
     return isinstance(event, dict) and "Records" in event
 

@@ -1,16 +1,12 @@
 """Connections from Secrets Manager, through Powertools Parameters (design, section 3.3)."""
 
-from typing import TYPE_CHECKING
-
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
 from gaussdb_backup.connections import parse_connection
 from gaussdb_backup.errors import FieldProblem, InvalidConnection, TryLater
-
-if TYPE_CHECKING:
-    from gaussdb_backup.models import Connection
+from gaussdb_backup.models import Connection
 
 MAX_AGE_SECONDS = 300
 _MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
@@ -51,4 +47,6 @@ class SecretConnection:
         if code in _MISSING or code == "AccessDeniedException":
             expected = f"a secret named '{self._secret_id}' that this function may read"
             return InvalidConnection(f"connection '{self._name}'", [FieldProblem("connection", expected, code)])
-        return TryLater(f"Secrets Manager did not give the secret '{self._secret_id}' ({code}): it is asked again later")
+        return TryLater(
+            f"Secrets Manager did not give the secret '{self._secret_id}' ({code}): it is asked again later"
+        )

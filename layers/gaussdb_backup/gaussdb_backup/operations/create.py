@@ -111,7 +111,9 @@ def _finder(request: BackupRequest, name: str, *, api: BackupApi, now: datetime)
 
     def find() -> Backup | None:
         backups = api.list_backups(instance_id=request.instance_id, backup_type="manual", begin_time=earliest)
-        return min((backup for backup in backups if backup.name == name and age(backup)[0] >= earliest), key=age, default=None)
+        return min(
+            (backup for backup in backups if backup.name == name and age(backup)[0] >= earliest), key=age, default=None
+        )
 
     return find
 

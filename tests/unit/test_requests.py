@@ -1,0 +1,153 @@
+"""Backup requests: every wrong field is named at once, with what was expected and what came."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaussdb_backup.errors import InvalidRequest
+from gaussdb_backup.requests import BackupRequest, parse_backup_request, read_facts
+from gaussdb_backup.validation import parse_object
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
+
+
+def parse(**fields: Any) -> BackupRequest:
+    return parse_backup_request({"instance_id": INSTANCE, **fields}, default_time=NOW, now=NOW)
+
+
+def test_an_instance_is_all_that_a_request_needs() -> None:
+    request = parse()
+    assert (request.connection, request.timezone, request.schedule, request.scheduled_time) == (
+        "default",
+        "UTC",
+        None,
+        NOW,
+    )
+
+
+@pytest.mark.parametrize("instance_id", ["a" * 32, INSTANCE, "01234567-89ab-cdef-0123-456789abcdef"])
+def test_both_forms_of_an_instances_id_are_taken(instance_id: str) -> None:
+    assert parse(instance_id=instance_id).instance_id == instance_id
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-23T01:30:00Z", datetime(2026, 11, 23, 1, 30, tzinfo=UTC)),
+        ("2026-11-23T02:30:00+01:00", datetime(2026, 11, 23, 1, 30, tzinfo=UTC)),
+        ("2026-11-23T03:00:00Z", NOW + timedelta(hours=1)),
+    ],
+)
+def test_the_nominal_time_is_read_with_its_offset(written: str, meant: datetime) -> None:
+    assert parse(scheduled_time=written).scheduled_time == meant
+
+
+WRONG = {
+    "too short an id": ("instance_id", "abc"),
+    "a number for an id": ("instance_id", 12345),
+    "an id with a line break behind it": ("instance_id", INSTANCE + "\n"),
+    "an id with in and one digit": ("instance_id", "a" * 32 + "in7"),
+    "an empty template": ("name_template", ""),
+    "a template of 257 characters": ("name_template", "a" * 257),
+    "a list for a template": ("name_template", ["x"]),
+    "257 characters of description": ("description", "d" * 257),
+    "an apostrophe": ("description", "Ann's"),
+    "an ampersand": ("description", "a & b"),
+    "a line break": ("description", "a\nb"),
+    "a line break at the end": ("description", "a\n"),
+    "a carriage return": ("description", "a\rb"),
+    "a unicode line separator": ("description", "a\u2028b"),
+    "half a character": ("description", "\ud800"),
+    "a number for a description": ("description", 1.5),
+    "a time without an offset": ("scheduled_time", "2026-11-23T01:30:00"),
+    "a number for a time": ("scheduled_time", 1795397400),
+    "words for a time": ("scheduled_time", "tonight"),
+    "an unfilled placeholder": ("scheduled_time", "<aws.scheduler.scheduled-time>"),
+    "a time further ahead than an hour": ("scheduled_time", "2026-11-23T03:00:01Z"),
+    "a time outside the calendar": ("scheduled_time", "0001-01-01T00:00:00+23:59"),
+    "an unknown zone": ("timezone", "Mars/Olympus"),
+    "a path for a zone": ("timezone", "../../etc/passwd"),
+    "a folder of zones": ("timezone", "Europe"),
+    "an empty zone": ("timezone", ""),
+    "a connection with a slash": ("connection", "a/b"),
+    "a connection of 65 characters": ("connection", "c" * 65),
+    "a schedule with a space": ("schedule", "every night"),
+    "another version": ("version", 2),
+    "an unknown field": ("instanceId", INSTANCE),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG.values(), ids=WRONG)
+def test_a_wrong_field_is_refused_by_its_name(field: str, value: object) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse(**{field: value})
+    assert [problem.field for problem in raised.value.problems] == [field]
+    assert f"{field}: expected " in str(raised.value) or f"{field}: expected no such field" in str(raised.value)
+
+
+def test_a_missing_instance_is_named() -> None:
+    with pytest.raises(InvalidRequest, match=r"instance_id: expected 32 letters or digits.*; got nothing"):
+        parse_backup_request({}, default_time=NOW, now=NOW)
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse(instance_id="x", timezone="Mars", description="<", extra=1)
+    assert {problem.field for problem in raised.value.problems} == {"instance_id", "timezone", "description", "extra"}
+
+
+@pytest.mark.parametrize("field", ["description", "u" * 300_000])
+def test_a_huge_value_or_field_does_not_make_a_huge_message(field: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse(**{field: "x" * 300_000})
+    assert len(str(raised.value)) < 1_000
+
+
+BODIES = {
+    "empty": ("", "got nothing"),
+    "blank": ("  ", "got nothing"),
+    "not JSON": ("instance_id: x", "not JSON"),
+    "a list": ("[]", "got a list"),
+    "a string": ('"text"', "got 'text'"),
+    "null": ("null", "got null"),
+    "too deep": ("[" * 200_000, "not JSON"),
+    "a number too long": ("1" * 5000, "not JSON"),
+}
+
+
+@pytest.mark.parametrize(("body", "told"), BODIES.values(), ids=BODIES)
+def test_a_body_that_is_no_object_is_refused_as_such(body: str, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"body: expected a JSON object; .*{told}") as raised:
+        parse_object(body, "backup request")
+    assert len(str(raised.value)) < 500
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(BackupRequest.model_fields)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=5,
+        ),
+    )
+)
+def test_whatever_comes_it_is_a_request_or_an_error_that_names_fields(data: dict[str, Any]) -> None:
+    try:
+        request = parse_backup_request(data, default_time=NOW, now=NOW)
+    except InvalidRequest as error:
+        assert error.problems
+    else:
+        json.dumps(request.model_dump(mode="json")).encode()
+
+
+def test_what_names_the_run_is_read_even_from_an_invalid_request() -> None:
+    facts = read_facts(
+        {"instance_id": "short", "connection": "a b", "schedule": 7, "scheduled_time": "2026-11-23T01:30:00Z"}
+    )
+    assert facts == {"instance_id": "short", "scheduled_time": "2026-11-23T01:30:00Z"}
