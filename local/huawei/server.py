@@ -1,0 +1,139 @@
+"""The emulator behind a socket of this machine."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import BytesIO
+from threading import Lock, Thread
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from .answers import ConnectionDropped
+from .app import create_app
+from .cloud import Cloud
+
+HOST = "127.0.0.1"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `url` has no trailing slash."""
+
+    url: str
+    port: int
+
+
+@contextmanager
+def serve(
+    cloud: Cloud, port: int = 0, *, control: bool = False, tls: ssl.SSLContext | None = None
+) -> Iterator[Running]:
+    """Serve the cloud on the loopback interface until the block ends; port 0 takes a free one.
+
+    Connections are kept alive as HTTP/1.1 says; at the end those still open are closed.
+    """
+    server = _Server(HOST, port, create_app(cloud, control=control), _Handler, ssl_context=tls)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield Running(f"{'https' if tls else 'http'}://{HOST}:{server.port}", server.port)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.hang_up()
+
+
+class _Server(ThreadedWSGIServer):
+    """Remembers its connections, so that it can end them."""
+
+    request_queue_size = 256
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - werkzeug's own
+        self._open: set[socket.socket] = set()
+        self._guard = Lock()
+        super().__init__(*args, **kwargs)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's own
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients left open; their threads end with them."""
+        with self._guard:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(WSGIRequestHandler):
+    """Runs the application for each request of a connection.
+
+    Werkzeug's own closes the connection after every answer and waits for more of the request first: neither is what
+    the real gateway does, and a client's reuse of connections would never be seen.
+    """
+
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        environ["wsgi.input"] = BytesIO(self._read_body(environ))
+        try:
+            sent: list[Any] = []
+            body = b"".join(_closing(self.server.app(environ, _recorder(sent))))
+        except ConnectionDropped as dropped:
+            self._drop(reset=dropped.reset)
+            return
+        status, headers = sent
+        self._write(status, headers, body)
+
+    def _read_body(self, environ: dict[str, Any]) -> bytes:
+        if environ.get("wsgi.input_terminated"):
+            body: bytes = environ["wsgi.input"].read()
+            return body
+        return self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
+
+    def _write(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code = int(status.split(maxsplit=1)[0])
+        self.send_response_only(code, HTTPStatus(code).phrase)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _drop(self, *, reset: bool) -> None:
+        self.close_connection = True
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.connection.close()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Stay quiet: what was asked is in `Cloud.requests`."""
+
+
+def _recorder(sent: list[Any]) -> Callable[..., Callable[[bytes], object]]:
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:
+        sent[:] = [status, headers]
+        return lambda _: None
+
+    return start_response
+
+
+def _closing(parts: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from parts
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
