@@ -1,0 +1,141 @@
+"""The stack sets exactly what the code reads, and grants exactly what it names."""
+
+from pathlib import Path
+from typing import Any
+
+from gaussdb_backup.settings import Settings, read_settings
+
+LOCAL_ONLY = {"AWS_ENDPOINT_URL"}
+"""Read by boto3, not by us."""
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def variables(template: dict[str, Any]) -> set[str]:
+    names = set(template["Globals"]["Function"]["Environment"]["Variables"])
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        names |= set(function.get("Environment", {}).get("Variables", {}))
+    return names - LOCAL_ONLY
+
+
+def test_the_template_sets_exactly_the_settings_that_the_code_reads(template: dict[str, Any]) -> None:
+    assert variables(template) == {field.upper() for field in Settings.model_fields}
+
+
+def test_the_templates_defaults_are_valid_settings(template: dict[str, Any]) -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    given = {
+        name: str(defaults[value["Ref"]]) if value["Ref"] in defaults else f"a {value['Ref']}"
+        for name, value in shared.items()
+        if isinstance(value, dict) and "Ref" in value
+    }
+    read_settings({**{name: value for name, value in shared.items() if isinstance(value, str)}, **given})
+
+
+def test_every_setting_is_in_the_readme(readme: str) -> None:
+    assert [name for name in (field.upper() for field in Settings.model_fields) if f"`{name}`" not in readme] == []
+
+
+def test_every_parameter_is_in_the_readme_and_has_a_default_and_a_description(
+    template: dict[str, Any], readme: str
+) -> None:
+    for name, parameter in template["Parameters"].items():
+        assert f"`{name}`" in readme
+        assert {"Default", "Description"} <= set(parameter), name
+
+
+def statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, statement)
+        for name, role in of_type(template, "AWS::IAM::Role").items()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_role_may_do_everything_or_touch_everything(template: dict[str, Any]) -> None:
+    assert statements(template)
+    for name, statement in statements(template):
+        assert not any("*" in action for action in as_list(statement["Action"])), name
+        assert "*" not in as_list(statement["Resource"]), name
+        assert "Sid" in statement, name
+
+
+def test_each_function_has_a_role_and_a_log_group_of_its_own(template: dict[str, Any]) -> None:
+    functions = of_type(template, "AWS::Serverless::Function").values()
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions]
+    groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
+    assert sorted(roles) == sorted(of_type(template, "AWS::IAM::Role"))
+    assert sorted(groups) == sorted(of_type(template, "AWS::Logs::LogGroup"))
+    assert len(set(roles)) == len(set(groups)) == len(functions)
+
+
+def test_every_queue_is_encrypted_and_has_a_way_out(template: dict[str, Any]) -> None:
+    queues = of_type(template, "AWS::SQS::Queue")
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    targets = {
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in queues.values()
+        if "RedrivePolicy" in queue
+    }
+    assert targets == {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
+
+
+def consumers(template: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(function, SQS event) of each event source mapping."""
+    return [
+        (function, event["Properties"])
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "SQS"
+    ]
+
+
+def test_a_message_stays_invisible_for_six_times_the_functions_timeout(template: dict[str, Any]) -> None:
+    queues = of_type(template, "AWS::SQS::Queue")
+    for function, event in consumers(template):
+        timeout = function.get("Timeout", template["Globals"]["Function"]["Timeout"])
+        assert queues[event["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_every_consumer_reports_failures_one_by_one_and_has_a_bound(template: dict[str, Any]) -> None:
+    assert consumers(template)
+    for _, event in consumers(template):
+        assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert "MaximumConcurrency" in event["ScalingConfig"]
+
+
+def test_functions_run_where_sam_local_can_run_them(template: dict[str, Any]) -> None:
+    shared = template["Globals"]["Function"]
+    assert (shared["Runtime"], shared["Architectures"]) == ("python3.13", ["x86_64"])
+
+
+def schedules(template: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        event["Properties"]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    ]
+
+
+def test_every_schedule_has_a_zone_a_retry_policy_and_a_dead_letter_queue(template: dict[str, Any]) -> None:
+    assert schedules(template)
+    for schedule in schedules(template):
+        assert {"ScheduleExpressionTimezone", "RetryPolicy", "DeadLetterConfig"} <= set(schedule)
+
+
+def test_every_function_folder_is_in_the_template(template: dict[str, Any], root: Path) -> None:
+    folders = {f"functions/{app.parent.name}" for app in (root / "functions").glob("*/app.py")}
+    assert {function["CodeUri"] for function in of_type(template, "AWS::Serverless::Function").values()} == folders
