@@ -11,7 +11,7 @@ from .accounts import Accounts
 from .backups import Backup, BackupStore
 from .faults import Fault, FaultBook
 from .journal import Request
-from .values import AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules
+from .values import PROJECT_ID, AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules
 
 
 class Cloud:
@@ -84,6 +84,12 @@ class Cloud:
         """Add a user, or replace the one of that name: a changed password, say."""
         with self.lock:
             self.accounts.users[user.domain_name, user.user_name] = user
+
+    def issue_token(self, project_id: str = PROJECT_ID) -> str:
+        """Return a good token for a project without asking IAM: the short way in for tests about something else."""
+        with self.lock:
+            user = IamUser(domain_name="", user_name="", password="", project_ids=(project_id,))
+            return self.accounts.issue(user, project_id, self.now(), self.rules).value
 
     def expire_tokens(self) -> int:
         """End every token now; returns how many were still good."""

@@ -5,8 +5,8 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
@@ -59,9 +59,16 @@ def verify(call: Call, authorization: Authorization, secret_key: str, at: dateti
     names = list(authorization.signed_headers)
     if "x-sdk-date" not in names or not set(names) <= call.headers.keys() or not _declares_its_body(call):
         return Verdict(is_good=False, canonical_request="")
-    signer = _VendorSigner(BasicCredentials(authorization.access_key, secret_key))
+    signer = _VendorSigner(_Pair(authorization.access_key, secret_key))
     canonical, expected = signer.expect(_as_sdk_request(call), names, at)
     return Verdict(is_good=hmac.compare_digest(expected, authorization.signature), canonical_request=canonical)
+
+
+class _Pair(NamedTuple):
+    """What the signer reads of credentials. Importing the vendor's own would write a file into the home directory."""
+
+    ak: str
+    sk: str
 
 
 class _VendorSigner(Signer):  # type: ignore[misc]  # the vendor's package has no annotations
