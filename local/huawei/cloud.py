@@ -13,6 +13,8 @@ from .faults import Fault, FaultBook
 from .journal import Request
 from .values import PROJECT_ID, AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules
 
+_TEN_YEARS = timedelta(days=3650).total_seconds()
+
 
 class Cloud:
     """One emulated cloud: several projects, their instances and backups, and everything that can go wrong.
@@ -66,9 +68,10 @@ class Cloud:
             self.accounts.projects[project.id] = project
 
     def add_key(self, key: AccessKey) -> None:
-        """Add an access key, or replace the one of that name."""
+        """Add an access key, or replace the one of that name; in both cases it is not locked."""
         with self.lock:
             self.accounts.keys[key.access_key] = key
+            self.accounts.note_success(key.access_key)
 
     def remove_key(self, access_key: str) -> None:
         """Take an access key away: it is unknown from now on."""
@@ -86,10 +89,12 @@ class Cloud:
             self.accounts.users[user.domain_name, user.user_name] = user
 
     def issue_token(self, project_id: str = PROJECT_ID) -> str:
-        """Return a good token for a project without asking IAM: the short way in for tests about something else."""
+        """Return a token for a project without asking IAM, good for ten years: for tests about something else."""
         with self.lock:
             user = IamUser(domain_name="", user_name="", password="", project_ids=(project_id,))
-            return self.accounts.issue(user, project_id, self.now(), self.rules).value
+            return self.accounts.issue(
+                user, project_id, self.now(), replace(self.rules, token_seconds=_TEN_YEARS)
+            ).value
 
     def expire_tokens(self) -> int:
         """End every token now; returns how many were still good."""

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ class _Server(ThreadedWSGIServer):
         with self._guard:
             self._open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
+        """Print what went wrong, unless it is only a client that went away."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """End the connections that clients left open; their threads end with them."""

@@ -212,6 +212,19 @@ def test_a_rotated_key_takes_the_new_secret_and_refuses_the_old(
     assert ask("new-secret").status_code == 200
 
 
+def test_a_removed_key_is_unknown(ask: Callable[..., httpx.Response], cloud: Cloud) -> None:
+    cloud.remove_key(KEY.access_key)
+    assert "ak not exist" in ask().text
+
+
+@pytest.mark.parametrize("date", ["", "2026-03-01T02:00:00Z", "20261301T020000Z"])
+def test_a_date_of_another_form_is_refused(client: httpx.Client, clock: Clock, date: str) -> None:
+    headers = sign(clock.now, "GET", PATH) | {"X-Sdk-Date": date}
+    refused = client.get(PATH, headers=headers)
+    assert error_of(refused) == (401, "APIGW.0301")
+    assert "X-Sdk-Date" in refused.text
+
+
 def buy_token(client: httpx.Client, scope: dict[str, Any] | None, password: str = "example-password") -> httpx.Response:
     user = {"name": "backup", "password": password, "domain": {"name": "example-domain"}}
     auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}

@@ -295,6 +295,11 @@ def test_a_lost_answer_leaves_the_backup_behind(client: gaussdb.GaussDBClient, c
     assert "tonight" in names(list_backups(client))
 
 
+def test_header_values_may_be_any_text(running: Running, cloud: Cloud) -> None:
+    credentials = BasicCredentials(ACCESS_KEY, SECRET_KEY, PROJECT).with_security_token("größer")
+    assert list_backups(connect(running, credentials)).total_count == len(cloud.backups())
+
+
 def iam_client(server: Running) -> iam.IamClient:
     credentials = GlobalCredentials(ACCESS_KEY, SECRET_KEY, "d78cbac186b744899480f25bd0224680")
     return iam.IamClient.new_builder().with_credentials(credentials).with_endpoint(server.url).build()
