@@ -5,13 +5,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gaussdb_backup import telemetry, wiring
-from gaussdb_backup.aws import queues
+from gaussdb_backup.aws import messages
 from gaussdb_backup.operations.create import CreateResult, create_backup, name_backup
 from gaussdb_backup.requests import parse_backup_request, read_facts
+from gaussdb_backup.tracking import start_tracking
 from gaussdb_backup.validation import parse_object, require_object
 
 logger = telemetry.make_logger()
@@ -25,14 +25,14 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def answer(event: object, services: wiring.Services) -> dict[str, Any]:
     """Tell the two kinds of event apart: a batch of messages, or one request by itself."""
-    if queues.is_batch(event):
+    if messages.is_batch(event):
         with services.telemetry.reporting({}):
-            return queues.process_batch(event, partial(_answer_message, services=services))
+            return messages.process_batch(event, partial(_answer_message, services=services))
     return _shape(_create(lambda: require_object(event, "backup request"), services.now(), services))
 
 
-def _answer_message(record: SQSRecord, services: wiring.Services) -> None:
-    _create(lambda: parse_object(record.body, "backup request"), queues.sent_at(record), services)
+def _answer_message(message: messages.Message, services: wiring.Services) -> None:
+    _create(lambda: parse_object(message.body, "backup request"), message.sent_at, services)
 
 
 def _create(read: Callable[[], Mapping[str, Any]], default_time: datetime, services: wiring.Services) -> CreateResult:
@@ -44,7 +44,9 @@ def _create(read: Callable[[], Mapping[str, Any]], default_time: datetime, servi
         api = services.api(request.connection)
         facts["backup_name"] = name = name_backup(request, api=api)
         result = create_backup(request, name, api=api, now=services.now())
-    services.telemetry.backup_status(result.backup, facts={**facts, "outcome": result.outcome.value})
+        services.telemetry.backup_begun(result.backup, facts={**facts, "outcome": result.outcome.value})
+        patience = services.settings.track_deadline_seconds
+        services.follow(start_tracking(request, result.backup, now=services.now(), patience=patience))
     return result
 
 

@@ -10,6 +10,12 @@ from gaussdb_backup.settings import Settings, read_settings
 GOOD = {
     "SECRET_PREFIX": "gaussdb-backup/",
     "HTTP_TIMEOUT_SECONDS": "10",
+    "TRACKING_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking",
+    "TRACKING_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking-dead",
+    "TRACK_FIRST_DELAY_SECONDS": "60",
+    "TRACK_MAX_DELAY_SECONDS": "600",
+    "TRACK_DEADLINE_SECONDS": "21600",
+    "EVENT_BUS_NAME": "default",
     "POWERTOOLS_SERVICE_NAME": "gaussdb-backup",
     "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
 }
@@ -26,11 +32,8 @@ def test_all_problems_are_told_at_once_by_the_variables_names() -> None:
     with pytest.raises(InvalidSettings) as raised:
         read_settings({"HTTP_TIMEOUT_SECONDS": "soon", "METRICS_PER_INSTANCE": "maybe", "POWERTOOLS_LOG_LEVEL": "LOUD"})
     assert {problem.field for problem in raised.value.problems} == {
-        "SECRET_PREFIX",
-        "HTTP_TIMEOUT_SECONDS",
+        *GOOD,
         "METRICS_PER_INSTANCE",
-        "POWERTOOLS_SERVICE_NAME",
-        "POWERTOOLS_METRICS_NAMESPACE",
         "POWERTOOLS_LOG_LEVEL",
     }
     assert "METRICS_PER_INSTANCE: expected true or false; got 'maybe'" in str(raised.value)

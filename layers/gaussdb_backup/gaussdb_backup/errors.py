@@ -2,7 +2,8 @@
 
 GaussDBBackupError
 ├── FixRequest               the request can never succeed as it is: correct it
-│   └── InvalidRequest       … because one or more of its fields are wrong
+│   ├── InvalidRequest       … because one or more of its fields are wrong
+│   └── NameTaken            … because an older backup has the name
 ├── FixConfiguration         settings, secret or permissions: an operator must act
 │   ├── InvalidSettings      … the function's environment
 │   ├── InvalidConnection    … the connection's secret: missing or malformed
@@ -78,6 +79,10 @@ class _FieldErrors(GaussDBBackupError):
 
 class InvalidRequest(_FieldErrors, FixRequest):
     """Fields of a request are wrong; the message names each."""
+
+
+class NameTaken(FixRequest):
+    """Another backup of the instance has the name."""
 
 
 class FixConfiguration(GaussDBBackupError):

@@ -24,7 +24,7 @@ _DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")
 _RULE = f"{SHORTEST} to {LONGEST} characters, a letter first, then letters, digits, - or _"
 
 
-def render_name(  # noqa: PLR0913 - these are the fields of a template
+def render_name(
     template: str,
     *,
     instance_id: str,

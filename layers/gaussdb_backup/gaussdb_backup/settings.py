@@ -36,6 +36,16 @@ class Settings(BaseModel):
     secret_prefix: str = Field(min_length=1, description="the prefix of the secrets' names, such as gaussdb-backup/")
     allow_http_endpoint: Switch = Field(default="false", validate_default=True, description="true or false")
     http_timeout_seconds: Seconds = Field(gt=timedelta(0), description="a number of seconds above 0")
+    tracking_queue_url: str = Field(min_length=1, description="the address of the tracking queue")
+    tracking_dlq_url: str = Field(min_length=1, description="the address of the tracking queue's dead-letter queue")
+    track_first_delay_seconds: Seconds = Field(
+        ge=timedelta(seconds=1), le=timedelta(seconds=900), description="a number of seconds from 1 to 900"
+    )
+    track_max_delay_seconds: Seconds = Field(
+        gt=timedelta(0), le=timedelta(hours=12), description="a number of seconds above 0, at most 43200"
+    )
+    track_deadline_seconds: Seconds = Field(gt=timedelta(0), description="a number of seconds above 0")
+    event_bus_name: str = Field(min_length=1, description="the name of the event bus, such as default")
     metrics_per_instance: Switch = Field(default="false", validate_default=True, description="true or false")
     powertools_service_name: str = Field(min_length=1, description="the name of the service in logs and metrics")
     powertools_metrics_namespace: str = Field(min_length=1, description="the namespace of the metrics")

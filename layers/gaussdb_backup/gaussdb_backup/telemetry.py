@@ -5,35 +5,55 @@ a function killed a moment later has still told what it did.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, TryLater
+from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp
+from gaussdb_backup.facts import describe_backup, describe_error, readable
 from gaussdb_backup.models import Backup
 from gaussdb_backup.settings import Settings
+from gaussdb_backup.tracking import Finding, Status
 
 QUIET = ("boto3", "botocore", "httpx", "httpcore", "urllib3")
 """Libraries whose INFO records are not the story of a run (httpx prints every address it calls)."""
 
 
 class Metric(StrEnum):
-    """Every metric; `units` gives the unit of each."""
+    """Every metric."""
 
     BACKUP_BUILDING = "BackupBuilding"
+    BACKUP_COMPLETED = "BackupCompleted"
+    BACKUP_FAILED = "BackupFailed"
+    BACKUP_OVERDUE = "BackupOverdue"
+    BACKUP_MISSING = "BackupMissing"
+    BACKUP_UNKNOWN = "BackupUnknown"
     BACKUP_REJECTED = "BackupRejected"
     BACKUP_DEFERRED = "BackupDeferred"
+    BACKUP_DURATION = "BackupDuration"
+    BACKUP_SIZE = "BackupSize"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
+    UNFORESEEN_ERROR = "UnforeseenError"
 
     @property
     def unit(self) -> MetricUnit:
         """The unit CloudWatch shows."""
-        return MetricUnit.Count
+        return {"BackupDuration": MetricUnit.Seconds, "BackupSize": MetricUnit.Megabytes}.get(self, MetricUnit.Count)
+
+
+METRIC_OF_STATUS = {
+    Status.COMPLETED: Metric.BACKUP_COMPLETED,
+    Status.AVAILABLE: Metric.BACKUP_COMPLETED,
+    Status.FAILED: Metric.BACKUP_FAILED,
+    Status.OVERDUE: Metric.BACKUP_OVERDUE,
+    Status.MISSING: Metric.BACKUP_MISSING,
+    Status.UNKNOWN: Metric.BACKUP_UNKNOWN,
+}
+"""What a look at a followed backup counts. BUILDING is counted once, when the backup is created or adopted."""
 
 
 def make_logger() -> Logger:
@@ -51,10 +71,22 @@ class Telemetry:
         self._logger = logger
         self._settings = settings
 
-    def backup_status(self, backup: Backup, *, facts: Mapping[str, Any]) -> None:
+    def backup_begun(self, backup: Backup, *, facts: Mapping[str, Any]) -> None:
         """Tell that a backup was created or adopted, with its status."""
-        self._logger.info("backup status", extra=_readable({**facts, **_describe(backup)}))
-        self._count(Metric.BACKUP_BUILDING, facts)
+        self._logger.info("backup status", extra=readable({**facts, **describe_backup(backup)}))
+        self._measure({Metric.BACKUP_BUILDING: 1}, facts)
+
+    def backup_found(self, finding: Finding) -> None:
+        """Tell the status of a followed backup. One that still builds is not news: DEBUG, no metric."""
+        self._tell(finding.status)("backup status", extra=readable(finding.facts))
+        if metric := METRIC_OF_STATUS.get(finding.status):
+            self._measure({metric: 1, **_measures(finding)}, finding.facts)
+
+    def _tell(self, status: Status) -> Callable[..., None]:
+        if status.is_bad_end:
+            return self._logger.error
+        special = {Status.UNKNOWN: self._logger.warning, Status.BUILDING: self._logger.debug}
+        return special.get(status, self._logger.info)
 
     def api_version_switched(self, *, connection: str) -> None:
         """Tell that the documented path is gone and its successor is used from now on."""
@@ -63,34 +95,50 @@ class Telemetry:
             extra={"connection": connection},
         )
 
+    def message_unreadable(self, error: GaussDBBackupError, *, message_id: str) -> None:
+        """Tell that a message of our own making cannot be read."""
+        self._logger.error("message unreadable", extra=readable({"message_id": message_id, **describe_error(error)}))
+
     @contextmanager
     def reporting(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Tell of any error that leaves the block, with `facts` as they are then, and let it go on."""
         try:
             yield facts
         except GaussDBBackupError as error:
-            self._failure(error, {**facts, **_describe_error(error)})
+            self._failure(error, {**facts, **describe_error(error)})
             raise
         except Exception as error:
-            self._logger.exception("unforeseen error", extra=_readable({**facts, "error_type": type(error).__name__}))
+            self._unforeseen(error, facts)
             raise
+
+    def look_failed(self, error: Exception, *, connection: str, backups: int) -> None:
+        """Tell that the backups of a connection could not be looked at; they are looked at again later."""
+        facts = {"connection": connection, "backups": backups}
+        if not isinstance(error, GaussDBBackupError):
+            self._unforeseen(error, facts)
+        elif isinstance(error, FixConfiguration):
+            self._failure(error, {**facts, **describe_error(error)})
+        else:
+            self._logger.warning("backups not looked at", extra=readable({**facts, **describe_error(error)}))
+
+    def _unforeseen(self, error: Exception, facts: Mapping[str, Any]) -> None:
+        extra = readable({**facts, "error_type": type(error).__name__})
+        self._logger.error("unforeseen error", extra=extra, exc_info=error)
+        self._measure({Metric.UNFORESEEN_ERROR: 1}, facts)
 
     def _failure(self, error: GaussDBBackupError, facts: Mapping[str, Any]) -> None:
         match error:
             case FixRequest() | GiveUp():
-                self._logger.error("backup request rejected", extra=_readable(facts))
-                self._count(Metric.BACKUP_REJECTED, facts)
+                self._logger.error("backup request rejected", extra=readable(facts))
+                self._measure({Metric.BACKUP_REJECTED: 1}, facts)
             case FixConfiguration():
-                self._logger.error("connection unusable", extra=_readable(facts))
-                self._count(Metric.CONNECTION_UNUSABLE, facts)
+                self._logger.error("connection unusable", extra=readable(facts))
+                self._measure({Metric.CONNECTION_UNUSABLE: 1}, facts)
             case _:
-                self._logger.warning("backup request put off", extra=_readable(facts))
-                self._count(Metric.BACKUP_DEFERRED, facts)
+                self._logger.warning("backup request put off", extra=readable(facts))
+                self._measure({Metric.BACKUP_DEFERRED: 1}, facts)
 
-    def _count(self, metric: Metric, facts: Mapping[str, Any]) -> None:
-        self.measure({metric: 1.0}, facts)
-
-    def measure(self, values: Mapping[Metric, float], facts: Mapping[str, Any]) -> None:
+    def _measure(self, values: Mapping[Metric, float], facts: Mapping[str, Any]) -> None:
         """Write metrics for each set of dimensions that the facts allow and the settings ask for."""
         service = self._settings.powertools_service_name
         metrics = EphemeralMetrics(namespace=self._settings.powertools_metrics_namespace, service=service)
@@ -104,32 +152,8 @@ class Telemetry:
         metrics.flush_metrics()
 
 
-def _describe(backup: Backup) -> dict[str, Any]:
-    return {
-        "backup_id": backup.id,
-        "backup_name": backup.name,
-        "status": backup.status.value,
-        "begin_time": backup.begin_time,
-        "end_time": backup.end_time,
-        "duration_seconds": backup.duration_seconds,
-        "size_mb": backup.size_mb,
-    }
-
-
-def _describe_error(error: GaussDBBackupError) -> dict[str, Any]:
-    api, retry_after = error.api, error.retry_after if isinstance(error, TryLater) else None
-    return {
-        "error_type": type(error).__name__,
-        "error_message": str(error),
-        "error_code": error.error_code,
-        "operation": api.operation if api else None,
-        "http_status": api.http_status if api else None,
-        "request_id": api.request_id if api else None,
-        "retry_after_seconds": retry_after.total_seconds() if retry_after else None,
-    }
-
-
-def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not known and write times as ISO 8601."""
-    known = {key: value for key, value in facts.items() if value is not None}
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in known.items()}
+def _measures(finding: Finding) -> dict[Metric, float]:
+    if METRIC_OF_STATUS[finding.status] is not Metric.BACKUP_COMPLETED or finding.backup is None:
+        return {}
+    known = {Metric.BACKUP_DURATION: finding.backup.duration_seconds, Metric.BACKUP_SIZE: finding.backup.size_mb}
+    return {metric: value for metric, value in known.items() if value is not None}

@@ -1,66 +1,110 @@
 """The one place that picks concretes: settings, clock, clients, telemetry."""
 
 import os
+import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, partial
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property, partial
 
+import boto3
 import httpx
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
+from gaussdb_backup.aws.bus import EventBus
+from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.aws.secrets import SecretConnection
+from gaussdb_backup.delays import pick_delay
 from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.operations.track import RecentBackups
 from gaussdb_backup.settings import read_settings
 from gaussdb_backup.telemetry import Telemetry
+from gaussdb_backup.tracking import TrackingMessage
 
 AWS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 """Short enough that a function meets its own timeout last."""
 
+LIST_MAX_AGE = timedelta(seconds=20)
+"""How old the list may be from which a batch of followed backups is answered: far less than any delay between looks."""
 
-@dataclass(frozen=True)
+
 class Services:
-    """What the handlers hand to the operations. `api` gives the client of a connection, the same one each time."""
+    """What the handlers hand to the operations, each made when it is first asked for."""
 
-    telemetry: Telemetry
-    now: Callable[[], datetime]
-    api: Callable[[str], GaussDBApi]
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        logger: Logger,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        spread: Callable[[], float] = random.random,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`transport` takes the place of the network to the API, `spread` gives jitter from 0 to 1.
 
+        Raises `InvalidSettings` that names every wrong variable.
+        """
+        self.settings = read_settings(environment)
+        self.telemetry = Telemetry(logger, self.settings)
+        self.now = now
+        self._spread = spread
+        self._transport = transport
+        self.api = cache(self._make_api)  # one HTTP client per connection and execution environment
+        self.recent = cache(self._make_recent)
 
-def build(
-    environment: Mapping[str, str],
-    *,
-    logger: Logger,
-    now: Callable[[], datetime],
-    transport: httpx.BaseTransport | None = None,
-) -> Services:
-    """Put the services together. Raises `InvalidSettings` that names every wrong variable.
-
-    `transport` takes the place of the network between us and the API.
-    """
-    settings = read_settings(environment)
-    telemetry = Telemetry(logger, settings)
-    secrets = SecretsProvider(boto_config=AWS)
-
-    @cache  # one HTTP client per connection and execution environment
-    def api(connection: str) -> GaussDBApi:
-        source = SecretConnection(
-            connection, secrets=secrets, prefix=settings.secret_prefix, allow_http=settings.allow_http_endpoint
-        )
+    def _make_api(self, connection: str) -> GaussDBApi:
         return GaussDBApi(
-            source,
-            timeout=settings.http_timeout_seconds,
-            now=now,
-            transport=transport,
-            on_version_switch=partial(telemetry.api_version_switched, connection=connection),
+            SecretConnection(
+                connection,
+                secrets=self._secrets,
+                prefix=self.settings.secret_prefix,
+                allow_http=self.settings.allow_http_endpoint,
+            ),
+            timeout=self.settings.http_timeout_seconds,
+            now=self.now,
+            transport=self._transport,
+            on_version_switch=partial(self.telemetry.api_version_switched, connection=connection),
         )
 
-    return Services(telemetry, now, api)
+    def _make_recent(self, connection: str) -> RecentBackups:
+        return RecentBackups(self.api(connection), now=self.now, max_age=LIST_MAX_AGE)
+
+    def tracking_delay(self, attempt: int) -> timedelta:
+        """Return how long to wait before a followed backup is looked at again."""
+        return pick_delay(
+            attempt,
+            first=self.settings.track_first_delay_seconds,
+            longest=self.settings.track_max_delay_seconds,
+            spread=self._spread(),
+        )
+
+    def follow(self, message: TrackingMessage) -> None:
+        """Have a backup followed, from the first delay on."""
+        body = message.model_dump_json(exclude_none=True)
+        self.tracking_queue.send(body, delay=self.settings.track_first_delay_seconds)
+
+    @cached_property
+    def _secrets(self) -> SecretsProvider:
+        return SecretsProvider(boto_config=AWS)
+
+    @cached_property
+    def tracking_queue(self) -> Queue:
+        """The queue of followed backups."""
+        return Queue(self.settings.tracking_queue_url, client=boto3.client("sqs", config=AWS))
+
+    @cached_property
+    def tracking_dead_letters(self) -> Queue:
+        """Where tracking messages go that cannot be read."""
+        return Queue(self.settings.tracking_dlq_url, client=boto3.client("sqs", config=AWS))
+
+    @cached_property
+    def bus(self) -> EventBus:
+        """Where state changes are published."""
+        return EventBus(self.settings.event_bus_name, client=boto3.client("events", config=AWS))
 
 
 @cache
 def services(logger: Logger) -> Services:
     """Return the services of this execution environment, put together at its first invocation."""
-    return build(os.environ, logger=logger, now=lambda: datetime.now(UTC))
+    return Services(os.environ, logger=logger)

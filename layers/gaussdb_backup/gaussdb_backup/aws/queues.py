@@ -1,39 +1,75 @@
-"""Queue messages, a batch at a time: one bad record never blocks its neighbours."""
+"""Queues: sending, and putting back what is not finished."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, TypeIs
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import batched
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.errors import FieldProblem, InvalidRequest
-from gaussdb_backup.validation import shorten
+from gaussdb_backup.errors import TryLater
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-def is_batch(event: object) -> TypeIs[dict[str, Any]]:
-    """Whether an event is a batch of queue messages and not a request by itself."""
-    return isinstance(event, dict) and "Records" in event
-
-
-def sent_at(record: SQSRecord) -> datetime:
-    """Tell when the message was sent: the same at each delivery, which makes it fit to name a run."""
-    return datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, tz=UTC)
-
-
-def process_batch(event: Mapping[str, Any], handle: Callable[[SQSRecord], object]) -> dict[str, Any]:
-    """Hand each message to `handle`; answer Lambda which ones failed and are to be delivered again.
-
-    `handle` tells of its own errors: Powertools notes a failed record at DEBUG only. Raises `InvalidRequest` when
-    there are no records. A batch in which all fail is no error of the function: each message has its own way on.
-    """
-    records = event["Records"]
-    if not isinstance(records, list) or not records or not all(_is_message(record) for record in records):
-        expected = "a list of one or more queue messages"
-        raise InvalidRequest("event", [FieldProblem("Records", expected, shorten(records) if records else "none")])
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event=dict(event), record_handler=handle, processor=processor))
+ENTRIES = 10
+"""Entries of one batch call of SQS."""
+LONGEST_DELAY = timedelta(seconds=900)
+LONGEST_INVISIBLE = timedelta(hours=12)
+TRIES = 2
 
 
-def _is_message(record: object) -> bool:
-    return isinstance(record, dict) and isinstance(record.get("messageId"), str) and isinstance(record.get("body"), str)
+class Queue:
+    """One SQS queue."""
+
+    def __init__(self, url: str, *, client: "SQSClient") -> None:
+        """`url` is the queue's address."""
+        self._url = url
+        self._client = client
+
+    def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, str] | None = None) -> None:
+        """Send one message, to be seen after `delay` (at most 15 minutes). Raises `TryLater` if SQS does not take it.
+
+        Sending again after a failure may make a second message.
+        """
+        seconds = int(min(delay, LONGEST_DELAY).total_seconds())
+        typed: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()
+        }
+        try:
+            self._client.send_message(
+                QueueUrl=self._url, MessageBody=body, DelaySeconds=seconds, MessageAttributes=typed
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise TryLater(f"the queue {self._url} took no message ({error}): repeat the request") from error
+
+    def put_back(self, delays: Mapping[str, timedelta]) -> int:
+        """Let messages, named by their receipt handles, be seen again after a delay; return how many SQS refused.
+
+        What SQS refuses is offered once more; after that such a message comes back after the queue's own visibility
+        timeout, so nothing is lost by it.
+        """
+        seconds = {handle: int(min(delay, LONGEST_INVISIBLE).total_seconds()) for handle, delay in delays.items()}
+        for _ in range(TRIES):
+            seconds = {
+                handle: wait
+                for entries in batched(seconds.items(), ENTRIES, strict=False)
+                for handle, wait in self._change_visibility(dict(entries)).items()
+            }
+        return len(seconds)
+
+    def _change_visibility(self, seconds: Mapping[str, int]) -> Mapping[str, int]:
+        """Return what was refused."""
+        handles = list(seconds)
+        try:
+            answer = self._client.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds[handle]}
+                    for index, handle in enumerate(handles)
+                ],
+            )
+        except (BotoCoreError, ClientError):
+            return seconds
+        return {handles[int(entry["Id"])]: seconds[handles[int(entry["Id"])]] for entry in answer.get("Failed", [])}

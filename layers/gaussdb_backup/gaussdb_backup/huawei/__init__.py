@@ -1,0 +1,1 @@
+"""The GaussDB(for MySQL) API, on httpx."""

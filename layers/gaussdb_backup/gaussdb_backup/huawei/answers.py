@@ -1,0 +1,61 @@
+"""Reading answers of the API, the gateway and IAM, whatever their shape (contract, section 7.1)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SHAPES = (
+    ("error_code", "error_msg"),  # the service and the gateway
+    ("errorCode", "errorMsg"),
+    ("errCode", "externalMessage"),
+    ("code", "message"),  # IAM, inside "error"
+)
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an answer that is no success says; `None` where it does not."""
+
+    http_status: int
+    error_code: str | None
+    message: str | None
+    request_id: str | None
+
+
+def parse_body(content: bytes) -> dict[str, Any] | None:
+    """Read a JSON object; anything else (HTML, a list, nothing) is `None`."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def parse_failure(http_status: int, headers: Mapping[str, str], content: bytes) -> Failure:
+    """Read code, message and request id out of an answer of any shape."""
+    body = parse_body(content) or {}
+    code, message = next(filter(None, map(_find_code, _candidates(body))), (None, None))
+    return Failure(http_status, code, message, request_id(headers, body))
+
+
+def request_id(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:
+    """Return the API's id of the request, from a header or the body."""
+    found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    return found or _text((body or {}).get("request_id"))
+
+
+def _candidates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [body, *(value for value in body.values() if isinstance(value, dict))]
+
+
+def _find_code(part: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    for code_key, message_key in SHAPES:
+        if code := _text(part.get(code_key)):
+            return code, _text(part.get(message_key))
+    return None
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" and not isinstance(value, bool) else None

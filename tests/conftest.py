@@ -1,0 +1,21 @@
+"""What every test gets: a clean environment, so that nothing of the machine's leaks in or out."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None, derandomize=True, print_blob=False)
+settings.load_profile("project")
+
+KEPT = {"PATH", "LANG", "LC_ALL", "TMPDIR", "DOCKER_HOST", "COVERAGE_PROCESS_START", "COV_CORE_SOURCE", "CI"}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) - KEPT:
+        if not name.startswith(("PYTEST_", "COV")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TZ", "UTC")
