@@ -1,0 +1,331 @@
+"""What the client makes of everything that can go wrong, against the emulator."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from gaussdb_backup.errors import (
+    CredentialsRefused,
+    FixConfiguration,
+    FixRequest,
+    GaussDBBackupError,
+    GiveUp,
+    InstanceBusy,
+    NameTaken,
+    PermissionDenied,
+    TryLater,
+)
+from local import huawei
+from tests.support import KEY, ORDERS, Clock, Source, by_key, by_password, make_api, make_cloud
+
+SERVICE: list[tuple[int, str, type[GaussDBBackupError]]] = [
+    (status, f"DBS.{number}", error)
+    for status, numbers, error in [
+        (400, "200001 200004 280001 290000 280204 212017 200006 280277 280127 280404 280439", FixRequest),
+        (400, "280216 280253 201103 201101 201106 280250 280251 201203 280214 201204 201210 280124", FixRequest),
+        (400, "280449", GiveUp),
+        (400, "200086 201014", InstanceBusy),
+        (400, "200543 201208", TryLater),
+        (403, "200010 200604 200044 201003 280015", PermissionDenied),
+        (403, "280056", CredentialsRefused),
+        (404, "200002 200045 200408 200602 201028 290005 290011 201010 290013", FixRequest),
+        (409, "201205 200011 200019 200047 201202 212006 280406 201014 201015 05000084 212033", InstanceBusy),
+        (409, "200316", GiveUp),
+        (409, "201209", NameTaken),
+        (413, "200046 290003", GiveUp),
+        (422, "212019", FixRequest),
+        (500, "108000 108002 108005 200005 200208 213002 213004 290006 290015 05000000", TryLater),
+    ]
+    for number in numbers.split()
+]
+GATEWAY: list[tuple[int, str, type[GaussDBBackupError]]] = [
+    (404, "APIGW.0101", FixConfiguration),
+    *((status, "APIGW.0201", FixRequest) for status in (400, 413, 414, 494)),
+    *((status, "APIGW.0201", TryLater) for status in (500, 502, 504)),
+    *((401, f"APIGW.{number}", CredentialsRefused) for number in ("0301", "0303", "0305", "0307")),
+    *((403, f"APIGW.{number}", PermissionDenied) for number in ("0302", "0304", "0306", "0310", "0802")),
+    (429, "APIGW.0308", TryLater),
+    (429, "APIG.0308", TryLater),
+    (401, "APIG.0301", CredentialsRefused),
+    (500, "APIGW.0601", TryLater),
+    (400, "APIGW.0602", GiveUp),
+    (502, "APIGW.0610", TryLater),
+    (503, "APIGW.0613", TryLater),
+]
+UNLISTED: list[tuple[int, str, type[GaussDBBackupError]]] = [
+    (400, "DBS.999999", FixRequest),
+    (401, "DBS.999999", CredentialsRefused),
+    (402, "DBS.999999", FixRequest),
+    (403, "DBS.999999", PermissionDenied),
+    (404, "DBS.999999", FixRequest),
+    (408, "DBS.999999", TryLater),
+    (409, "DBS.999999", InstanceBusy),
+    (429, "DBS.999999", TryLater),
+    (501, "DBS.999999", TryLater),
+    (302, "DBS.999999", FixConfiguration),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "error"), SERVICE + GATEWAY + UNLISTED)
+def test_each_answer_of_the_contracts_tables_has_its_class(
+    status: int, code: str, error: type[GaussDBBackupError]
+) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="create", status=status, code=code, message="some words"))
+    with pytest.raises(error) as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert type(raised.value) is error
+    api = raised.value.api
+    assert api is not None
+    assert (api.operation, api.http_status, api.error_code) == ("create backup", status, code)
+    assert api.request_id
+    assert str(raised.value).startswith(f"create backup: the API answered {status} {code}")
+    if isinstance(raised.value, TryLater):
+        assert raised.value.may_have_taken_effect == (status >= 500)
+
+
+@pytest.mark.parametrize("shape", ["service", "gateway", "keystone", "details", "external", "camel"])
+def test_code_and_request_id_are_read_from_every_shape_of_body(shape: Any) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="create", status=409, code="DBS.201205", shape=shape))
+    with pytest.raises(InstanceBusy) as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.error_code in ("DBS.201205", "409")  # Keystone's code is the status
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"shape": "html"}, "answered 503: ask again"),
+        ({"shape": "empty"}, "answered 503: ask again"),
+        ({"body": '["a", "list"]'}, "answered 503: ask again"),
+        ({"body": "[" * 100_000}, "answered 503: ask again"),
+        ({"body": '{"error_code": null, "error": [1]}'}, "answered 503: ask again"),
+        ({"body": '{"error_code": 5, "error_msg": {"x": 1}}'}, "answered 503 5: ask again"),
+        ({"body": '{"error_code": "X", "error_msg": "line\\nbreak"}'}, "answered 503 X (line break): ask again"),
+    ],
+)
+def test_a_body_that_says_nothing_is_judged_by_its_status(fault: dict[str, Any], told: str) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="create", status=503, **fault))
+    with pytest.raises(TryLater, match=re.escape(told)):
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+
+
+@pytest.mark.parametrize(
+    "fault", [{"effect": huawei.Effect.NO_BACKUP_ID}, {"status": 200, "body": "<html>"}, {"status": 201, "body": "{}"}]
+)
+def test_a_success_without_a_backup_may_have_taken_effect(fault: dict[str, Any]) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="create", **fault))
+    with pytest.raises(TryLater, match="has no backup.id") as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.may_have_taken_effect
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>", "{}", '{"backups": {}}', '{"backups": [1]}', '{"backups": [{"name": "x"}]}']
+)
+def test_a_list_that_cannot_be_read_is_an_error_and_not_an_empty_list(body: str) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="list", status=200, body=body))
+    with pytest.raises(
+        TryLater, match="list backups: the API answered 200, but the answer has no list of backups"
+    ) as raised:
+        list(make_api(cloud).list_backups())
+    assert not raised.value.may_have_taken_effect
+
+
+def test_a_batch_deletion_that_cannot_be_read_may_have_taken_effect() -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="batch_delete", status=200, body="<html>"))
+    with pytest.raises(TryLater, match="cannot be read") as raised:
+        make_api(cloud).delete_backups(["x"])
+    assert raised.value.may_have_taken_effect
+
+
+@pytest.mark.parametrize("effect", [huawei.Effect.DROP, huawei.Effect.RESET])
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_a_lost_connection_may_have_taken_effect_and_create_is_not_repeated(
+    effect: huawei.Effect, after_commit: bool
+) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="create", effect=effect, after_commit=after_commit))
+    with pytest.raises(TryLater, match="create backup: no good answer came from gaussdb.test") as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.may_have_taken_effect
+    assert len(cloud.backups(ORDERS)) == int(after_commit)
+
+
+def test_a_read_is_tried_three_times() -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.unavailable(60, times=2))
+    assert list(make_api(cloud).list_backups()) == []
+    cloud.add_fault(huawei.unavailable(60))
+    with pytest.raises(TryLater, match="list backups: the API answered 503"):
+        list(make_api(cloud).list_backups())
+    assert [request.status for request in cloud.calls("list")] == [503, 503, 200, 503, 503, 503]
+
+
+def test_the_wait_before_a_read_is_repeated_is_the_apis_if_it_is_short() -> None:
+    waits: list[float] = []
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.throttled("list", retry_after="3", times=1))
+    assert list(make_api(cloud, sleep=waits.append).list_backups()) == []
+    assert waits == [3.0]
+
+
+def test_a_long_wait_is_left_to_the_caller() -> None:
+    waits: list[float] = []
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.throttled("list", retry_after="600"))
+    with pytest.raises(TryLater) as raised:
+        list(make_api(cloud, sleep=waits.append).list_backups())
+    assert raised.value.retry_after == timedelta(minutes=10)
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("120", timedelta(minutes=2)),
+        ("Mon, 23 Nov 2026 01:35:00 GMT", timedelta(minutes=5)),
+        ("Mon, 23 Nov 2026 01:00:00 GMT", timedelta(0)),
+        ("999999999", timedelta(hours=1)),
+        ("9" * 400, None),
+        ("soon", None),
+        ("-5", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_bounded(header: str | None, wait: timedelta | None) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.throttled("create", retry_after=header))
+    with pytest.raises(TryLater) as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.retry_after == wait
+
+
+# The path family that goes away
+
+
+def test_when_the_documented_path_is_gone_its_successor_is_used_with_one_warning() -> None:
+    warnings: list[str] = []
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.removed_family("mysql/v3"))
+    api = make_api(cloud, on_version_switch=lambda: warnings.append("switched"))
+    assert api.create_backup(instance_id=ORDERS, name="first").job_id
+    assert [backup.name for backup in api.list_backups()] == ["first"]
+    assert warnings == ["switched"]
+    assert [(request.operation, request.status) for request in cloud.requests] == [
+        ("create", 404),
+        ("create", 201),
+        ("list", 200),
+    ]
+
+
+def test_an_address_that_serves_neither_path_is_an_error_of_configuration() -> None:
+    warnings: list[str] = []
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(status=404, code="APIGW.0101"))
+    with pytest.raises(FixConfiguration, match="check endpoint and api_version"):
+        make_api(cloud, on_version_switch=lambda: warnings.append("switched")).create_backup(
+            instance_id=ORDERS, name="first"
+        )
+    assert warnings == []
+
+
+# Credentials
+
+
+def test_a_rotated_key_is_read_once_and_the_call_goes_on() -> None:
+    cloud = make_cloud(Clock())
+    source = Source(by_key())
+    api = make_api(cloud, source)
+    assert list(api.list_backups()) == []
+    cloud.rotate_key(KEY.access_key, "new-secret-key")
+    source.stored = by_key(secret_key="new-secret-key")
+    assert api.create_backup(instance_id=ORDERS, name="first").backup.name == "first"
+    assert list(api.list_backups(instance_id=ORDERS))
+    assert source.rereads == 1
+
+
+@pytest.mark.parametrize("connection", [by_key(secret_key="wrong"), by_password(password="wrong")], ids=["key", "user"])
+def test_refused_credentials_are_read_again_once_and_then_told(connection: Any) -> None:
+    cloud = make_cloud(Clock())
+    source = Source(connection)
+    with pytest.raises(CredentialsRefused, match="correct the credentials in the connection's secret") as raised:
+        list(make_api(cloud, source).list_backups())
+    assert source.rereads == 1
+    assert len(cloud.requests) == 1
+    assert "hush" not in str(raised.value) + repr(raised.value)
+
+
+def test_a_refused_security_token_is_not_shown_although_the_gateway_echoes_it() -> None:
+    cloud = make_cloud(Clock())
+    connection = by_key(secret_key="wrong")
+    key = connection.credentials.model_copy(update={"security_token": SecretStr("hush-hush-token")})
+    with pytest.raises(CredentialsRefused) as raised:
+        list(make_api(cloud, Source(connection.model_copy(update={"credentials": key}))).list_backups())
+    assert "hush" not in str(raised.value)
+
+
+def test_a_key_whose_clock_is_off_is_refused() -> None:
+    cloud = make_cloud(Clock())
+    with pytest.raises(CredentialsRefused, match="clock"):
+        list(make_api(cloud, now=lambda: cloud.now() + timedelta(minutes=16)).list_backups())
+
+
+def test_an_expired_token_is_replaced_by_one_new_token() -> None:
+    cloud = make_cloud(Clock())
+    api = make_api(cloud, Source(by_password()))
+    list(api.list_backups())
+    cloud.expire_tokens()
+    assert api.create_backup(instance_id=ORDERS, name="first")
+    assert len(cloud.calls("token")) == 2
+
+
+def test_a_token_is_used_until_shortly_before_its_end() -> None:
+    clock = Clock()
+    cloud = make_cloud(clock)
+    api = make_api(cloud, Source(by_password()))
+    list(api.list_backups())
+    clock.move(hours=23, minutes=54)
+    list(api.list_backups())
+    assert len(cloud.calls("token")) == 1
+    clock.move(minutes=2)
+    list(api.list_backups())
+    assert len(cloud.calls("token")) == 2
+
+
+def test_a_token_refused_by_the_service_is_replaced_too() -> None:
+    cloud = make_cloud(Clock())
+    api = make_api(cloud, Source(by_password()))
+    list(api.list_backups())
+    cloud.add_fault(huawei.Fault(operation="list", status=403, code="DBS.280056", times=1))
+    list(api.list_backups())
+    assert len(cloud.calls("token")) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, FixConfiguration), (403, PermissionDenied), (404, FixConfiguration), (500, TryLater), (503, TryLater)],
+)
+def test_what_iam_refuses_is_told_as_such(status: int, error: type[GaussDBBackupError]) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="token", status=status, code=str(status), shape="keystone"))
+    with pytest.raises(error, match="get IAM token: ") as raised:
+        make_api(cloud, Source(by_password())).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.api is not None
+    assert raised.value.api.operation == "get IAM token"
+    assert cloud.calls("create") == []
+
+
+def test_an_answer_of_iam_without_a_token_is_told() -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(huawei.Fault(operation="token", status=201, body="{}"))
+    with pytest.raises(TryLater, match="IAM answered without a token"):
+        list(make_api(cloud, Source(by_password())).list_backups())

@@ -1,0 +1,86 @@
+"""A cloud, a clock and a client for tests: everything that several test files need."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.models import AccessKey, Connection, PasswordUser
+from local import huawei
+
+PROJECT = huawei.Project().id
+KEY = huawei.AccessKey(access_key="EXAMPLEAK", secret_key="hush-hush-secret-key")
+USER = huawei.IamUser(domain_name="domain", user_name="backup", password="hush-hush-password")
+ORDERS, STOCK, BILLING = (f"{number:032x}in07" for number in (0xA1, 0xB2, 0xC3))
+RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime = RUN) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class Source:
+    """A connection's secret that a test rotates: `current` is what was read, `stored` what `reread` finds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = self.stored = connection
+        self.rereads = 0
+
+    def current(self) -> Connection:
+        return self.connection
+
+    def reread(self) -> Connection:
+        self.rereads += 1
+        self.connection = self.stored
+        return self.connection
+
+
+def make_cloud(clock: Any = None, **rules: Any) -> huawei.Cloud:
+    fleet = huawei.Fleet(
+        projects=(huawei.Project(),),
+        access_keys=(KEY,),
+        users=(USER,),
+        instances=(
+            huawei.Instance(id=ORDERS, name="orders", tags={"env": "prod"}),
+            huawei.Instance(id=STOCK, name="stock (übung)"),
+            huawei.Instance(id=BILLING, name="billing", tags={"env": "prod", "tier": "gold"}),
+        ),
+        rules=huawei.Rules(**rules),
+    )
+    return huawei.Cloud(fleet, clock=clock) if clock else huawei.Cloud(fleet)
+
+
+def by_key(endpoint: str = "https://gaussdb.test", **changes: Any) -> Connection:
+    key = AccessKey(access_key=KEY.access_key, secret_key=SecretStr(changes.pop("secret_key", KEY.secret_key)))
+    return Connection(endpoint=endpoint, project_id=PROJECT, credentials=key, **changes)
+
+
+def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.password) -> Connection:
+    user = PasswordUser(
+        iam_endpoint=endpoint, domain_name=USER.domain_name, user_name=USER.user_name, password=SecretStr(password)
+    )
+    return Connection(endpoint=endpoint, project_id=PROJECT, credentials=user)
+
+
+def make_api(cloud: huawei.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
+    """A client of the emulator in this process; its waits cost no time."""
+    return GaussDBApi(
+        source or Source(by_key()),
+        **{
+            "timeout": timedelta(seconds=5),
+            "now": cloud.now,
+            "sleep": lambda _: None,
+            "transport": huawei.EmulatorTransport(huawei.create_app(cloud)),
+            **options,
+        },
+    )
