@@ -284,7 +284,7 @@ def test_an_expired_token_is_replaced_by_one_new_token() -> None:
     api = make_api(cloud, Source(by_password()))
     list(api.list_backups())
     cloud.expire_tokens()
-    assert api.create_backup(instance_id=ORDERS, name="first")
+    assert api.create_backup(instance_id=ORDERS, name="first").backup.name == "first"
     assert len(cloud.calls("token")) == 2
 
 

@@ -70,7 +70,7 @@ def test_every_request_is_signed_as_the_vendor_signs_it(
 ) -> None:
     url = "https://gaussdb.example:8443/" + "/".join(quote(part, safe="") for part in path)
     sent = sign(
-        httpx.Request(method, url, params=query or None, content=body, headers={"X-Language": "en-us"}), token=token
+        httpx.Request(method, url, params=[*query] or None, content=body, headers={"X-Language": "en-us"}), token=token
     )
     scheme, fields = sent.headers["authorization"].split(" ", 1)
     parts = dict(field.split("=", 1) for field in fields.split(", "))

@@ -72,6 +72,12 @@ class GaussDBApi:
         self._client: httpx.Client | None = None
         self._switched = False
 
+    def close(self) -> None:
+        """Close the connections that are kept open; the next call makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = self._connection = None
+
     # Backups
 
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
@@ -211,8 +217,7 @@ class GaussDBApi:
     def _connect(self, connection: Connection) -> httpx.Client:
         """Return the client for the connection, a new one when it has changed."""
         if self._client is None or connection != self._connection:
-            if self._client is not None:
-                self._client.close()
+            self.close()
             self._client = httpx.Client(
                 auth=make_auth(connection.credentials, project_id=connection.project_id, now=self._now),
                 headers={"User-Agent": USER_AGENT, "Content-Type": "application/json", "X-Language": "en-us"},
