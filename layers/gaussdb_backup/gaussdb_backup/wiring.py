@@ -50,11 +50,17 @@ class Services:
         self.now = now
         self._spread = spread
         self._transport = transport
+        self._clients: list[GaussDBApi] = []
         self.api = cache(self._make_api)  # one HTTP client per connection and execution environment
         self.recent = cache(self._make_recent)
 
+    def close(self) -> None:
+        """Close the connections to the API."""
+        for client in self._clients:
+            client.close()
+
     def _make_api(self, connection: str) -> GaussDBApi:
-        return GaussDBApi(
+        client = GaussDBApi(
             SecretConnection(
                 connection,
                 secrets=self._secrets,
@@ -66,6 +72,8 @@ class Services:
             transport=self._transport,
             on_version_switch=partial(self.telemetry.api_version_switched, connection=connection),
         )
+        self._clients.append(client)
+        return client
 
     def _make_recent(self, connection: str) -> RecentBackups:
         return RecentBackups(self.api(connection), now=self.now, max_age=LIST_MAX_AGE)

@@ -1,0 +1,168 @@
+"""A handler's world: AWS in process by moto, the emulator over a socket, and everything the function prints."""
+
+import importlib.util
+import json
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local import huawei
+from tests.support import KEY, PROJECT, make_cloud
+
+ROOT = Path(__file__).parents[2]
+QUEUES = {"TRACKING_QUEUE_URL": "tracking", "TRACKING_DLQ_URL": "tracking-dead"}
+SETTINGS = {
+    "SECRET_PREFIX": "gaussdb-backup/",
+    "HTTP_TIMEOUT_SECONDS": "2",
+    "ALLOW_HTTP_ENDPOINT": "true",
+    "TRACK_FIRST_DELAY_SECONDS": "1",
+    "TRACK_MAX_DELAY_SECONDS": "600",
+    "TRACK_DEADLINE_SECONDS": "21600",
+    "EVENT_BUS_NAME": "default",
+    "POWERTOOLS_SERVICE_NAME": "gaussdb-backup",
+    "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
+    "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    "POWERTOOLS_LOG_DEDUPLICATION_DISABLED": "true",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function of itself."""
+
+    function_name: str = "gaussdb-backup-test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-test"
+    aws_request_id: str = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass
+class World:
+    """One cloud, one AWS account, and the functions, each loaded once as in an execution environment of Lambda."""
+
+    cloud: huawei.Cloud
+    url: str
+    capsys: pytest.CaptureFixture[str]
+    queues: dict[str, str]
+    apps: dict[str, ModuleType] = field(default_factory=dict)
+    printed: str = ""
+    told: list[str] = field(default_factory=list)
+    """Everything that left the functions: what they printed, answered and raised, and the queues' messages."""
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Invoke a function as Lambda would: event and answer are JSON."""
+        try:
+            answer = self.app(function).handler(json.loads(json.dumps(event)), Context())
+        except Exception as error:
+            self.told.append("".join(traceback.format_exception(error)))
+            raise
+        finally:
+            out, err = self.capsys.readouterr()
+            self.printed += out
+            self.told.extend((out, err))
+        self.told.append(json.dumps(answer))
+        return json.loads(self.told[-1])
+
+    def app(self, function: str) -> ModuleType:
+        """Load a function's app.py under a name of its own: all of them are called app."""
+        if function not in self.apps:
+            spec = importlib.util.spec_from_file_location(f"app_{function}", ROOT / "functions" / function / "app.py")
+            assert spec is not None
+            assert spec.loader is not None
+            app = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(app)
+            for handler in app.logger.handlers:
+                handler.stream = sys.stdout  # the capture of this test
+            self.apps[function] = app
+        return self.apps[function]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The log records."""
+        return [line for line in self._lines() if "_aws" not in line]
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The EMF documents."""
+        return [line for line in self._lines() if "_aws" in line]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.printed.splitlines() if line.strip()]
+
+    def count(self, metric: str) -> float:
+        """The sum of a metric's values."""
+        return sum(sum(document[metric]) for document in self.metrics if metric in document)
+
+    def put_secret(self, connection: str = "default", **secret: Any) -> None:
+        """Store the secret of a connection to the cloud, or another one."""
+        key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
+        text = json.dumps({"endpoint": self.url, "project_id": PROJECT, **key, **secret})
+        client = boto3.client("secretsmanager")
+        name = f"gaussdb-backup/{connection}"
+        try:
+            client.create_secret(Name=name, SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=name, SecretString=text)
+
+    def messages(self, variable: str) -> list[Any]:
+        """The messages of the queue that a variable names."""
+        queue = boto3.resource("sqs").Queue(self.queues[variable])
+        return queue.receive_messages(MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    cloud = make_cloud()
+    with mock_aws(), huawei.serve(cloud) as running:
+        sqs = boto3.client("sqs")
+        queues = {variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()}
+        for variable, url in queues.items():
+            monkeypatch.setenv(variable, url)
+        world = World(cloud, running.url, capsys, queues)
+        world.put_secret()
+        yield world
+        for app in world.apps.values():
+            app.wiring.services(app.logger).close()
+    assert find_secrets(world) == []
+
+
+def find_secrets(world: World) -> list[str]:
+    """Search everything that left the functions; every test of this folder ends with it.
+
+    Secrets of the tests begin with the same word.
+    """
+    return re.findall(r"hush-hush\S*", " ".join(world.told))
+
+
+def record(body: Any, number: int = 1, **attributes: str) -> dict[str, Any]:
+    """A queue message as Lambda hands it over."""
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": f"handle-{number}",
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795397400000", **attributes},
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:requests",
+        "awsRegion": "eu-central-1",
+    }
+
+
+def batch(*bodies: Any) -> dict[str, Any]:
+    """A batch of queue messages, numbered from 1."""
+    return {"Records": [record(body, number) for number, body in enumerate(bodies, 1)]}
