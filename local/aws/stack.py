@@ -1,0 +1,86 @@
+"""The resources of template.yaml in moto, so that local queues have the deployed settings."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+KEPT = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::SNS::Topic",
+        "AWS::SQS::Queue",
+    }
+)
+"""What a local run needs; roles, layers, alarms and the functions themselves are for the real AWS."""
+
+
+def read_template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
+    """Read a template with its short forms (`!Ref`) written out."""
+    template: dict[str, Any] = yaml_parse(path.read_text())
+    return template
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A created stack: what the template says, with names filled in."""
+
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Logical id to what `Ref` gives: of a queue its address."""
+
+    def environment(self, function: str, **overrides: str) -> dict[str, str]:
+        """Return the variables of a function, by its logical id. Raises `KeyError` for an unknown reference."""
+        own = self.template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
+        shared = self.template["Globals"]["Function"]["Environment"]["Variables"]
+        return {name: self.resolve(value) for name, value in {**shared, **own}.items()} | overrides
+
+    def resolve(self, value: Any) -> str:  # noqa: ANN401 - a value of a template
+        """Fill in `Ref` and `Sub`. Raises `KeyError` for an unknown reference or another intrinsic function."""
+        if not isinstance(value, dict):
+            return str(value)
+        if "Fn::Sub" in value:
+            return re.sub(r"\$\{(\w+)\}", lambda match: self._lookup(match[1]), value["Fn::Sub"])
+        return self._lookup(value["Ref"])
+
+    def _lookup(self, name: str) -> str:
+        return self.parameters[name] if name in self.parameters else self.resources[name]
+
+    def event(self, function: str, kind: str) -> dict[str, Any]:
+        """Return the properties of a function's event of a kind, such as `SQS` or `ScheduleV2`."""
+        events = self.template["Resources"][function]["Properties"]["Events"].values()
+        found: dict[str, Any] = next(event["Properties"] for event in events if event["Type"] == kind)
+        return found
+
+
+def create_stack(endpoint: str, template: Mapping[str, Any], **overrides: str) -> Stack:
+    """Create the resources a local run needs, with the template's defaults where no parameter is given."""
+    defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    parameters = defaults | overrides
+    kept = {name: resource for name, resource in template["Resources"].items() if resource["Type"] in KEPT}
+    body = {key: template[key] for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions") if key in template}
+    client = boto3.client("cloudformation", endpoint_url=endpoint)
+    client.create_stack(
+        StackName="gaussdb-backup",
+        TemplateBody=json.dumps({**body, "Resources": kept}),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+    )
+    made = client.describe_stack_resources(StackName="gaussdb-backup")["StackResources"]
+    names = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made}
+    return Stack(template, parameters, {name: _reference(endpoint, kept[name], id_) for name, id_ in names.items()})
+
+
+def _reference(endpoint: str, resource: Mapping[str, Any], physical_id: str) -> str:
+    """Return what `Ref` gives; of a queue its address on this machine."""
+    if resource["Type"] != "AWS::SQS::Queue":
+        return physical_id
+    sqs = boto3.client("sqs", endpoint_url=endpoint)
+    return sqs.get_queue_url(QueueName=physical_id.rsplit("/", 1)[-1].rsplit(":", 1)[-1])["QueueUrl"]
