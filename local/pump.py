@@ -24,7 +24,12 @@ class Pump:
     """One queue and the function it feeds."""
 
     def __init__(
-        self, queue_url: str, invoke: Callable[[dict[str, Any]], Any], *, sqs: Any, batch_size: int  # noqa: ANN401 - a boto3 client
+        self,
+        queue_url: str,
+        invoke: Callable[[dict[str, Any]], Any],
+        *,
+        sqs: Any,
+        batch_size: int,
     ) -> None:
         """`invoke` takes an event and returns the function's answer, or raises as the function does."""
         self._queue_url = queue_url

@@ -141,6 +141,18 @@ def test_a_backup_that_stays_building_is_overdue_at_its_deadline() -> None:
     assert world.events[0]["status"] == "OVERDUE"
 
 
+def test_a_backup_is_not_overdue_by_a_list_from_before_it_ended() -> None:
+    world = World()
+    message = world.start()
+    world.clock.move(hours=5, minutes=59, seconds=45)
+    world.cloud.change_instance(STOCK, backup_seconds=20)
+    late = world.start(STOCK).model_copy(update={"deadline": message.deadline})
+    assert world.look(late) == set()
+    world.clock.move(seconds=20)
+    assert world.look(late) == {0}
+    assert world.statuses == ["BUILDING", "COMPLETED"]
+
+
 def test_a_backup_that_was_deleted_is_missing() -> None:
     world = World()
     message = world.start()

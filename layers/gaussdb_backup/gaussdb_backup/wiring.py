@@ -26,7 +26,7 @@ AWS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "t
 """Short enough that a function meets its own timeout last."""
 
 LIST_MAX_AGE = timedelta(seconds=20)
-"""How old the list may be from which a batch of followed backups is answered: far less than any delay between looks."""
+"""How old the list may be from which a batch of followed backups is answered: less than any delay between looks."""
 
 
 class Services:
@@ -76,7 +76,8 @@ class Services:
         return client
 
     def _make_recent(self, connection: str) -> RecentBackups:
-        return RecentBackups(self.api(connection), now=self.now, max_age=LIST_MAX_AGE)
+        max_age = min(LIST_MAX_AGE, self.settings.track_first_delay_seconds / 2)
+        return RecentBackups(self.api(connection), now=self.now, max_age=max_age)
 
     def tracking_delay(self, attempt: int) -> timedelta:
         """Return how long to wait before a followed backup is looked at again."""

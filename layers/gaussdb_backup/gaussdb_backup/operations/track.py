@@ -43,17 +43,23 @@ class RecentBackups:
         Costs one page of the list for 100 backups that began since the oldest of them, and one call more for each
         that the pages did not show.
         """
-        wanted = {message.backup_id: message.begin_time for message in messages}
-        begun = [begin for begin in wanted.values() if begin]
-        if begun and self._must_read(min(begun), wanted):
+        wanted = {message.backup_id: message for message in messages}
+        begun = [message.begin_time for message in wanted.values() if message.begin_time]
+        if begun and (not self._covers(min(begun)) or self._falls_short(wanted)):
             self._read(min(begun))
         found = {backup_id: self._backups.get(backup_id) or self._look_up(backup_id) for backup_id in wanted}
         return {backup_id: backup for backup_id, backup in found.items() if backup}
 
-    def _must_read(self, since: datetime, wanted: Iterable[str]) -> bool:
-        """Whether to read the list anew: it is too old or too short, or reading is cheaper than looking up singly."""
-        missing = sum(1 for backup_id in wanted if backup_id not in self._backups)
-        return not self._covers(since) or missing > len(self._backups) / PAGE
+    def _falls_short(self, wanted: Mapping[str, TrackingMessage]) -> bool:
+        """Whether what was listed a moment ago will not do.
+
+        It must not make a backup overdue that has ended since; and reading pages may be cheaper than looking up singly.
+        """
+        listed = [(message, self._backups.get(backup_id)) for backup_id, message in wanted.items()]
+        due = any(
+            message.deadline <= self._now() for message, backup in listed if backup and not backup.status.has_ended
+        )
+        return due or sum(1 for _, backup in listed if backup is None) > len(self._backups) / PAGE
 
     def _covers(self, since: datetime) -> bool:
         if self._read_at is None or self._since is None:

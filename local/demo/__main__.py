@@ -1,0 +1,43 @@
+"""`python -m local.demo`: run the demo; the exit status says whether every guarantee held."""
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from . import world as worlds
+from .judge import find_differences
+from .run import NAMES, ask_all, follow_all, list_held
+from .scenario import INSTANCES
+from .view import View
+
+LOG = Path(".cache/demo/functions.log")
+
+
+def main() -> int:
+    """Return 0 if the cloud's own list agrees with what the handlers said, else 1."""
+    view = View(Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False))
+    view.heading(len(INSTANCES))
+    with worlds.start() as world:
+        told = []
+        for one in ask_all(world, datetime.now(UTC)):
+            view.progress(one)
+            told.append(one)
+        names = {one.backup_id: NAMES[one.instance_id] for one in told if one.backup_id}
+        with view.following(names) as following:
+            ends = follow_all(world, set(names), following.show)
+        told = [replace(one, status=ends.get(one.backup_id or "")) for one in told]
+        view.summary(told)
+        view.events(world.events)
+        events = [(event["detail"]["backup_id"], event["detail"]["status"]) for event in world.events]
+        differences = find_differences(told, list_held(world), events)
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    LOG.write_text(world.output.getvalue())
+    view.verdict(differences, told, str(LOG))
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""What the demo shows: live where a person looks, plain lines where not."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from .judge import Told
+from .run import NAMES
+
+COLOURS = {
+    "created": "green",
+    "adopted": "cyan",
+    "put off": "yellow",
+    "rejected": "magenta",
+    "BUILDING": "blue",
+    "COMPLETED": "green",
+    "AVAILABLE": "green",
+    "FAILED": "red",
+    "OVERDUE": "red",
+    "MISSING": "red",
+}
+MEANINGS = {
+    "created": "a new backup",
+    "adopted": "had its backup already: none made twice",
+    "put off": "stays in the queue, is tried again",
+    "rejected": "can never succeed; the others go on",
+}
+
+
+@dataclass
+class View:
+    """Writes to one console."""
+
+    console: Console
+
+    def heading(self, instances: int) -> None:
+        """Say what runs."""
+        self.console.print("[bold]gaussdb-backup[/bold]: one night on this machine")
+        self.console.print(
+            f"  an emulated GaussDB API: {instances} instances, the vendor's own signer checks each call\n"
+            "  an emulated AWS: the queues of template.yaml\n"
+            "  in between, the real handlers of functions/\n"
+        )
+
+    def progress(self, told: Told) -> None:
+        """Show one request as soon as it is answered."""
+        name = NAMES.get(told.instance_id, told.instance_id)
+        outcome = Text(f"{told.outcome:<9}", style=COLOURS.get(told.outcome, "red"))
+        self.console.print(Text("  ") + outcome, Text(f"{name:<10} {told.title}"))
+
+    @contextmanager
+    def following(self, names: dict[str, str]) -> Iterator["Following"]:
+        """Show the status of each backup while it is followed; `names` gives the instance of each."""
+        self.console.print(f"\nFollowing {len(names)} backups to their end:")
+        if not self.console.is_terminal:
+            yield Following(names, self.console, None)
+            return
+        with Live(console=self.console, refresh_per_second=8) as live:
+            yield Following(names, self.console, live)
+
+    def summary(self, told: Sequence[Told]) -> None:
+        """Show every request with what became of it."""
+        table = Table(title="What happened", title_justify="left", header_style="bold")
+        for column in ("instance", "asked by", "answer", "backup", "end"):
+            table.add_column(column, overflow="fold")
+        for one in told:
+            table.add_row(
+                NAMES.get(one.instance_id, one.instance_id),
+                one.title,
+                Text(f"{one.outcome}: {MEANINGS.get(one.outcome, one.reason)}", style=COLOURS.get(one.outcome, "red")),
+                one.backup_name or "-",
+                Text(one.status or "-", style=COLOURS.get(one.status or "", "")),
+            )
+        self.console.print()
+        self.console.print(table)
+
+    def events(self, events: Sequence[dict[str, object]]) -> None:
+        """Show what was put on the event bus."""
+        self.console.print("\nEvents on the bus (bad ends go to the notification topic):")
+        for event in events:
+            detail = event["detail"]
+            if isinstance(detail, dict):
+                name = NAMES.get(str(detail["instance_id"]), "")
+                took = f"after {detail['duration_seconds']:.0f} s" if "duration_seconds" in detail else ""
+                status = Text(f"{detail['status']:<10}", style=COLOURS.get(detail["status"], ""))
+                self.console.print(Text("  ") + status, f"{name:<10} {detail['backup_name']} {took}")
+
+    def verdict(self, differences: Sequence[str], told: Sequence[Told], log: str) -> None:
+        """Say whether the cloud agrees."""
+        made = len({one.backup_id for one in told if one.backup_id})
+        if differences:
+            self.console.print("\n[bold red]The cloud's own list disagrees:[/bold red]")
+            for difference in differences:
+                self.console.print(f"  {difference}", markup=False)
+        else:
+            self.console.print(
+                "\n[bold green]The cloud's own list agrees:[/bold green] "
+                f"{len(told)} requests, {made} backups, none twice."
+            )
+        self.console.print(f"Log records and metrics of the handlers: {log}", markup=False)
+
+
+@dataclass
+class Following:
+    """The status of the followed backups as it changes."""
+
+    names: dict[str, str]
+    console: Console
+    live: Live | None
+    last: dict[str, str] | None = None
+
+    def show(self, statuses: dict[str, str]) -> None:
+        """Show where each backup is: the whole picture live, else a line for each change."""
+        if self.live is not None:
+            self.live.update(self._picture(statuses))
+        for backup_id, status in statuses.items() if self.live is None else ():
+            if (self.last or {}).get(backup_id) != status:
+                self.console.print(f"  {self.names[backup_id]:<10} {status}", highlight=False)
+        self.last = dict(statuses)
+
+    def _picture(self, statuses: dict[str, str]) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for backup_id, name in self.names.items():
+            status = statuses.get(backup_id, "BUILDING")
+            dots = "building …" if status == "BUILDING" else ""
+            table.add_row(f"  {name}", Text(status, style=COLOURS.get(status, "")), dots)
+        return table
