@@ -28,7 +28,7 @@ class Pump:
         queue_url: str,
         invoke: Callable[[dict[str, Any]], Any],
         *,
-        sqs: Any,
+        sqs: Any,  # noqa: ANN401 - boto3's clients have no common type
         batch_size: int,
     ) -> None:
         """`invoke` takes an event and returns the function's answer, or raises as the function does."""

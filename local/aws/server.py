@@ -1,36 +1,59 @@
 """Moto's server in this process, on loopback."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
 import boto3
+import httpx
 from moto.server import ThreadedMotoServer
 
 from .stack import Stack, create_stack, read_template
 
-REGION = "eu-central-1"
+IDENTITY = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-central-1"}
+"""Invented credentials, so that nothing can reach a real account."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The address of the stand-in, and clients of it."""
+
+    url: str
+    _session: boto3.Session = field(
+        default_factory=lambda: boto3.Session(
+            aws_access_key_id=IDENTITY["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=IDENTITY["AWS_SECRET_ACCESS_KEY"],
+            region_name=IDENTITY["AWS_DEFAULT_REGION"],
+        )
+    )
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        """Make a boto3 client."""
+        return self._session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]  # any service
 
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running stand-in: its address, the variables that lead boto3 to it, and the stack in it."""
+    """A running stand-in and the stack in it."""
 
-    endpoint: str
+    at: Endpoint
     stack: Stack
+
+    @property
+    def endpoint(self) -> str:
+        """The address."""
+        return self.at.url
 
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs to use it."""
-        return {"AWS_ENDPOINT_URL": self.endpoint, **_identity()}
+        return {"AWS_ENDPOINT_URL": self.endpoint, **IDENTITY}
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """Make a boto3 client of it."""
-        return boto3.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]  # any service
+        return self.at.client(service)
 
     def put_secret(self, name: str, text: str) -> None:
         """Store a secret, or another value of it."""
@@ -45,21 +68,15 @@ class LocalAws:
 def start(*, template: Mapping[str, Any] | None = None, **parameters: str) -> Iterator[LocalAws]:
     """Start moto's server with fresh state and the stack in it; stop it at the end.
 
-    While it runs, this process has invented credentials and a region, so nothing can reach a real account.
     `parameters` are the stack's, where they differ from their defaults.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with mock.patch.dict(os.environ, _identity()):
-        server.start()
-        try:
-            host, port = server.get_host_and_port()
-            endpoint = f"http://{host}:{port}"
-            boto3.client("sts", endpoint_url=endpoint).get_caller_identity()
-            yield LocalAws(endpoint, create_stack(endpoint, template or read_template(), **parameters))
-        finally:
-            server.stop()
-
-
-def _identity() -> dict[str, str]:
-    return {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        at = Endpoint(f"http://{host}:{port}")
+        httpx.post(f"{at.url}/moto-api/reset").raise_for_status()  # moto's state is the process's
+        yield LocalAws(at, create_stack(at.client, template or read_template(), **parameters))
+    finally:
+        server.stop()

@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
@@ -61,26 +60,27 @@ class Stack:
         return found
 
 
-def create_stack(endpoint: str, template: Mapping[str, Any], **overrides: str) -> Stack:
+def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **overrides: str) -> Stack:
     """Create the resources a local run needs, with the template's defaults where no parameter is given."""
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     parameters = defaults | overrides
     kept = {name: resource for name, resource in template["Resources"].items() if resource["Type"] in KEPT}
     body = {key: template[key] for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions") if key in template}
-    client = boto3.client("cloudformation", endpoint_url=endpoint)
-    client.create_stack(
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(
         StackName="gaussdb-backup",
         TemplateBody=json.dumps({**body, "Resources": kept}),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
-    made = client.describe_stack_resources(StackName="gaussdb-backup")["StackResources"]
+    made = cloudformation.describe_stack_resources(StackName="gaussdb-backup")["StackResources"]
     names = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made}
-    return Stack(template, parameters, {name: _reference(endpoint, kept[name], id_) for name, id_ in names.items()})
+    return Stack(template, parameters, {name: _reference(client, kept[name], id_) for name, id_ in names.items()})
 
 
-def _reference(endpoint: str, resource: Mapping[str, Any], physical_id: str) -> str:
+def _reference(client: Callable[[str], Any], resource: Mapping[str, Any], physical_id: str) -> str:
     """Return what `Ref` gives; of a queue its address on this machine."""
     if resource["Type"] != "AWS::SQS::Queue":
         return physical_id
-    sqs = boto3.client("sqs", endpoint_url=endpoint)
-    return sqs.get_queue_url(QueueName=physical_id.rsplit("/", 1)[-1].rsplit(":", 1)[-1])["QueueUrl"]
+    name = physical_id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    url: str = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    return url
