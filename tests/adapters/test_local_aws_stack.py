@@ -1,0 +1,97 @@
+"""The local stack has the settings that template.yaml deploys, and leads functions to it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from gaussdb_backup.settings import read_settings
+from local import aws
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[aws.LocalAws]:
+    with aws.start(LogLevel="WARNING") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return aws.read_template()
+
+
+def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    resources = template["Resources"].items()
+    return {name: each["Properties"] for name, each in resources if each["Type"] == "AWS::SQS::Queue"}
+
+
+def attributes(running: aws.LocalAws, queue: str) -> dict[str, str]:
+    url = running.stack.resources[queue]
+    found: dict[str, str] = running.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return found
+
+
+def test_every_queue_of_the_template_is_there_at_a_local_address(
+    running: aws.LocalAws, template: dict[str, Any]
+) -> None:
+    assert queues(template)
+    for name in queues(template):
+        assert running.stack.resources[name].startswith(running.endpoint)
+
+
+def test_visibility_and_retention_are_the_deployed_ones(running: aws.LocalAws, template: dict[str, Any]) -> None:
+    for name, properties in queues(template).items():
+        found = attributes(running, name)
+        assert found["MessageRetentionPeriod"] == str(properties["MessageRetentionPeriod"])
+        assert found["VisibilityTimeout"] == str(properties.get("VisibilityTimeout", 30))
+
+
+def test_queues_give_up_where_and_when_the_deployed_ones_do(running: aws.LocalAws, template: dict[str, Any]) -> None:
+    policies = {name: each["RedrivePolicy"] for name, each in queues(template).items() if "RedrivePolicy" in each}
+    assert policies
+    for name, policy in policies.items():
+        found = json.loads(attributes(running, name)["RedrivePolicy"])
+        target = policy["deadLetterTargetArn"]["Fn::GetAtt"]
+        dead = (target if isinstance(target, str) else target[0]).split(".")[0]
+        assert int(found["maxReceiveCount"]) == policy["maxReceiveCount"]
+        assert found["deadLetterTargetArn"] == attributes(running, dead)["QueueArn"]
+
+
+@pytest.mark.parametrize("function", ["CreateBackupFunction", "TrackBackupsFunction"])
+def test_a_functions_environment_is_what_its_settings_need(running: aws.LocalAws, function: str) -> None:
+    settings = read_settings(running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true"))
+    assert settings.allow_http_endpoint
+    assert settings.tracking_queue_url == running.stack.resources["TrackingQueue"]
+    assert settings.secret_prefix == "gaussdb-backup/"
+    assert settings.powertools_log_level == "WARNING"
+
+
+def test_an_unknown_reference_is_an_error(running: aws.LocalAws) -> None:
+    with pytest.raises(KeyError):
+        running.stack.resolve({"Ref": "Nobody"})
+
+
+def test_the_schedules_payload_has_the_parameters_filled_in(running: aws.LocalAws) -> None:
+    schedule = running.stack.event("CreateBackupFunction", "ScheduleV2")
+    payload = json.loads(running.stack.resolve(schedule["Input"]))
+    assert payload["connection"] == "default"
+    assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+
+
+def test_a_secret_can_be_put_and_rotated(running: aws.LocalAws) -> None:
+    for text in ("first", "second"):
+        running.put_secret("gaussdb-backup/default", text)
+        assert running.client("secretsmanager").get_secret_value(SecretId="gaussdb-backup/default")[
+            "SecretString"
+        ] == text  # fmt: skip
+
+
+def test_the_environment_leads_boto3_to_the_stack(running: aws.LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    urls = boto3.session.Session().client("sqs").list_queues()["QueueUrls"]
+    assert running.stack.resources["BackupQueue"] in urls

@@ -1,0 +1,55 @@
+"""`python -m local.demo`, as `make demo` runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.demo.scenario import steps
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What one run prints; it runs in a folder of its own, where it leaves its log. Warnings are errors."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers/gaussdb_backup'}",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, "-W", "error", "-m", "local.demo"]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False, timeout=100
+    )
+
+
+def test_the_demo_ends_well_and_says_so(shown: subprocess.CompletedProcess[str]) -> None:
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "The cloud's own list agrees" in shown.stdout
+
+
+def test_the_demo_shows_each_request_with_its_outcome(shown: subprocess.CompletedProcess[str]) -> None:
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    for step in steps("2026-11-23T01:30:00Z"):
+        assert [line for line in lines if line.startswith(step.expected) and line.endswith(step.title)]
+
+
+def test_the_demo_writes_no_escape_codes_where_nobody_looks(shown: subprocess.CompletedProcess[str]) -> None:
+    assert "\x1b" not in shown.stdout
+
+
+def test_the_handlers_records_and_metrics_go_to_a_file(shown: subprocess.CompletedProcess[str], folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / ".cache/demo/functions.log").read_text().splitlines()]
+    assert any("_aws" in line for line in lines)
+    assert any(line.get("message") == "backup status" for line in lines)
+    assert '"message"' not in shown.stdout
