@@ -1,5 +1,6 @@
 """Plays the event source mapping of a queue: receives, invokes the function, deletes what succeeded."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ class Pump:
         self._invoke = invoke
         self._sqs = sqs
         self._batch_size = batch_size
+        self._origin = _describe_origin(sqs, queue_url)
 
     def run_once(self) -> Delivered:
         """Deliver one batch of what is visible now; false if there is nothing.
@@ -48,13 +50,15 @@ class Pump:
             return Delivered()
         ids = [message["MessageId"] for message in messages]
         try:
-            failed = _read_failures(self._invoke({"Records": [_as_record(message) for message in messages]}), ids)
+            failed = _read_failures(
+                self._invoke({"Records": [_as_record(message) | self._origin for message in messages]}), ids
+            )
         except Exception as error:  # noqa: BLE001 - whatever the function raises, the batch stays
             return Delivered(failed=tuple(ids), error=error)
         done = [message for message in messages if message["MessageId"] not in failed]
         for message in done:
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return Delivered(tuple(message["MessageId"] for message in done), tuple(failed))
+        return Delivered(tuple(message["MessageId"] for message in done), tuple(id_ for id_ in ids if id_ in failed))
 
     def run_until_empty(self, *, at_most: int = 10_000) -> list[Delivered]:
         """Deliver batches until nothing is visible any more."""
@@ -79,23 +83,32 @@ class Pump:
         return messages
 
 
+def _describe_origin(sqs: Any, queue_url: str) -> dict[str, str]:  # noqa: ANN401 - boto3's clients have no common type
+    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return {"eventSource": "aws:sqs", "eventSourceARN": arn, "awsRegion": arn.split(":")[3]}
+
+
 def _as_record(message: Mapping[str, Any]) -> dict[str, Any]:
     """Write a message as Lambda hands it over, with names in lower camel case."""
     attributes = message.get("MessageAttributes", {})
-    return {
+    record = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message["Attributes"],
-        "messageAttributes": {
-            name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
-            for name, value in attributes.items()
-        },
+        "messageAttributes": {name: _as_attribute(value) for name, value in attributes.items()},
         "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:local",
-        "awsRegion": "eu-central-1",
     }
+    return record | ({"md5OfMessageAttributes": message["MD5OfMessageAttributes"]} if attributes else {})
+
+
+def _as_attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a message attribute as Lambda does: both lists are always there, bytes are in base64."""
+    if "BinaryValue" in value:
+        known = {"binaryValue": base64.b64encode(value["BinaryValue"]).decode()}
+    else:
+        known = {"stringValue": value["StringValue"]}
+    return {**known, "stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
 
 
 def _read_failures(answer: object, ids: Sequence[str]) -> set[str]:

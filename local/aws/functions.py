@@ -2,15 +2,15 @@
 
 import importlib.util
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
-from unittest import mock
 from uuid import uuid4
+
+from local.isolation import isolated
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ class LocalFunction:
 
     @contextmanager
     def _as_lambda(self) -> Iterator[None]:
-        with mock.patch.dict(os.environ, self._environment), redirect_stdout(self._output):
+        with isolated(self._environment), redirect_stdout(self._output):
             yield
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,14 @@ KEPT = frozenset(
     }
 )
 """What a local run needs; roles, layers, alarms and the functions themselves are for the real AWS."""
+
+STACK_NAME = "gaussdb-backup"
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": STACK_NAME,
+}
 
 
 def read_template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
@@ -47,11 +56,11 @@ class Stack:
         if not isinstance(value, dict):
             return str(value)
         if "Fn::Sub" in value:
-            return re.sub(r"\$\{(\w+)\}", lambda match: self._lookup(match[1]), value["Fn::Sub"])
+            return re.sub(r"\$\{([\w:.]+)\}", lambda match: self._lookup(match[1]), value["Fn::Sub"])
         return self._lookup(value["Ref"])
 
     def _lookup(self, name: str) -> str:
-        return self.parameters[name] if name in self.parameters else self.resources[name]
+        return ChainMap(dict(self.parameters), dict(self.resources), PSEUDO_PARAMETERS)[name]
 
     def event(self, function: str, kind: str) -> dict[str, Any]:
         """Return the properties of a function's event of a kind, such as `SQS` or `ScheduleV2`."""
@@ -61,18 +70,23 @@ class Stack:
 
 
 def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **overrides: str) -> Stack:
-    """Create the resources a local run needs, with the template's defaults where no parameter is given."""
+    """Create the resources a local run needs, with the template's defaults where no parameter is given.
+
+    Raises `KeyError` for a parameter that the template does not have: CloudFormation refuses it, moto does not.
+    """
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    if unknown := overrides.keys() - defaults.keys():
+        raise KeyError(f"the template has no such parameter: {', '.join(sorted(unknown))}")
     parameters = defaults | overrides
     kept = {name: resource for name, resource in template["Resources"].items() if resource["Type"] in KEPT}
     body = {key: template[key] for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions") if key in template}
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
-        StackName="gaussdb-backup",
+        StackName=STACK_NAME,
         TemplateBody=json.dumps({**body, "Resources": kept}),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
-    made = cloudformation.describe_stack_resources(StackName="gaussdb-backup")["StackResources"]
+    made = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
     names = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made}
     return Stack(template, parameters, {name: _reference(client, kept[name], id_) for name, id_ in names.items()})
 

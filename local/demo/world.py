@@ -9,6 +9,7 @@ from typing import Any
 
 from local import aws as local_aws
 from local import huawei
+from local.isolation import isolated
 from local.pump import Pump
 
 from . import scenario
@@ -71,7 +72,7 @@ def start() -> Iterator[World]:
     cloud = huawei.Cloud(scenario.FLEET)
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)
-    with ExitStack() as stack:
+    with isolated(), ExitStack() as stack:
         running = stack.enter_context(huawei.serve(cloud))
         aws = stack.enter_context(local_aws.start(Connection=scenario.CONNECTION))
         aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))

@@ -171,8 +171,28 @@ def test_a_record_has_lambdas_names(source: Source) -> None:
 def test_an_attribute_of_a_message_is_handed_over_in_lower_camel_case(source: Source) -> None:
     source.send("a", MessageAttributes={"ErrorType": {"DataType": "String", "StringValue": "InvalidRequest"}})
     source.pump().run_once()
-    attribute = source.events[0]["Records"][0]["messageAttributes"]["ErrorType"]
-    assert (attribute["stringValue"], attribute["dataType"]) == ("InvalidRequest", "String")
+    [record] = source.events[0]["Records"]
+    assert record["messageAttributes"]["ErrorType"] == {
+        "stringValue": "InvalidRequest",
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": "String",
+    }
+    assert len(record["md5OfMessageAttributes"]) == 32
+
+
+def test_bytes_in_an_attribute_are_handed_over_in_base64(source: Source) -> None:
+    source.send("a", MessageAttributes={"Trace": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}})
+    source.pump().run_once()
+    attribute = source.events[0]["Records"][0]["messageAttributes"]["Trace"]
+    assert (attribute["binaryValue"], attribute["dataType"]) == ("AP8=", "Binary")
+
+
+def test_a_record_names_the_queue_it_comes_from(source: Source) -> None:
+    source.send("a")
+    source.pump().run_once()
+    arn = source.events[0]["Records"][0]["eventSourceARN"]
+    assert arn == f"arn:aws:sqs:eu-central-1:123456789012:{source.url.rsplit('/', 1)[-1]}"
 
 
 def test_a_message_that_fails_too_often_goes_to_the_dead_letter_queue(running: aws.LocalAws, source: Source) -> None:

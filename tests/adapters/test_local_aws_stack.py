@@ -70,9 +70,18 @@ def test_a_functions_environment_is_what_its_settings_need(running: aws.LocalAws
     assert settings.powertools_log_level == "WARNING"
 
 
-def test_an_unknown_reference_is_an_error(running: aws.LocalAws) -> None:
+@pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody.Arn}"}, {"Fn::Join": []}], ids=str)
+def test_what_cannot_be_resolved_is_an_error(running: aws.LocalAws, value: Any) -> None:
     with pytest.raises(KeyError):
-        running.stack.resolve({"Ref": "Nobody"})
+        running.stack.resolve(value)
+
+
+def test_the_stacks_name_and_account_are_filled_in(running: aws.LocalAws) -> None:
+    text = running.stack.resolve(
+        {"Fn::Sub": "arn:${AWS::Partition}:x:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}"}
+    )
+    assert text == "arn:aws:x:eu-central-1:123456789012:gaussdb-backup"
+    assert attributes(running, "BackupQueue")["QueueArn"].startswith("arn:aws:sqs:eu-central-1:123456789012:gaussdb-")
 
 
 def test_the_schedules_payload_has_the_parameters_filled_in(running: aws.LocalAws) -> None:
