@@ -20,6 +20,7 @@ class Told:
     should_end: str | None = None
     status: str | None = None
     reason: str = ""
+    by_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,20 @@ class Held:
     status: str
 
 
-def find_differences(told: Sequence[Told], held: Sequence[Held], events: Iterable[tuple[str, str]] = ()) -> list[str]:
+def find_differences(
+    told: Sequence[Told], held: Sequence[Held], events: Iterable[tuple[str, str]] = (), *, waiting: int = 0
+) -> list[str]:
     """Return everything that is not as it should be, in words; nothing means that every guarantee held.
 
-    `events` are the (backup id, status) pairs that were put on the bus.
+    `events` are the (backup id, status) pairs that were put on the bus; `waiting` is how many requests are in
+    BackupQueue or its dead-letter queue at the end.
     """
     return [
         *(difference for one in told for difference in _check_request(one, held)),
         *_check_doubles(held),
         *_check_strangers(told, held),
         *_check_events(told, list(events)),
+        *_check_dropped(told, waiting),
     ]
 
 
@@ -83,3 +88,9 @@ def _check_strangers(told: Sequence[Told], held: Sequence[Held]) -> list[str]:
 def _check_events(told: Sequence[Told], events: Sequence[tuple[str, str]]) -> list[str]:
     missing = {(one.backup_id, one.status) for one in told if one.backup_id and one.status} - set(events)
     return [f"no event on the bus for backup {backup_id} {status}" for backup_id, status in sorted(missing, key=str)]
+
+
+def _check_dropped(told: Sequence[Told], waiting: int) -> list[str]:
+    """Each message ends as a backup or stays in a queue (design, section 3.8)."""
+    unmade = sum(one.by_queue and one.outcome not in MADE for one in told)
+    return [] if waiting == unmade else [f"messages that made no backup: {unmade}; in the queues: {waiting}"]

@@ -1,7 +1,7 @@
 """Asks what the scenario asks, follows what began, and writes down what the handlers said."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,31 +29,36 @@ def ask_all(world: World, now: datetime) -> Iterator[Told]:
     told = [record for record in world.records[seen:] if "instance_id" in record]
     for step in plan:
         if step.way == "queue":
-            yield _read(step, next(item for item in told if item["instance_id"] == step.request["instance_id"]))
+            instance_id = step.request["instance_id"]
+            said = next((record for record in told if record["instance_id"] == instance_id), {})
+            yield _read(step, instance_id, said)
 
 
 def _ask(world: World, step: Step, now: datetime) -> Told:
     request = step.request
     if step.way == "schedule":
         request = world.schedule_payload(request["instance_id"], now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    seen = len(world.records)
     try:
-        world.create(request)
+        answer = world.create(request)
     except GaussDBBackupError as error:
-        return Told(step.title, request["instance_id"], step.expected, "failed", reason=str(error))
-    return _read(step, next(item for item in world.records[seen:] if item["message"] == "backup status"))
+        return _read(step, request["instance_id"], {"message": "failed", "error_message": str(error)})
+    backup = {"backup_id": answer["backup"]["id"], "backup_name": answer["backup"]["name"]}
+    return _read(step, request["instance_id"], {"outcome": answer["outcome"], **backup})
 
 
-def _read(step: Step, record: dict[str, Any]) -> Told:
+def _read(step: Step, instance_id: str, said: Mapping[str, Any]) -> Told:
+    """Read what was said: a log record, or an answer in the same words."""
+    message = said.get("message", "said nothing")
     return Told(
         title=step.title,
-        instance_id=record["instance_id"],
+        instance_id=instance_id,
         expected=step.expected,
-        outcome=record.get("outcome") or OUTCOME_OF_MESSAGE.get(record["message"], record["message"]),
-        backup_id=record.get("backup_id"),
-        backup_name=record.get("backup_name"),
+        outcome=said.get("outcome") or OUTCOME_OF_MESSAGE.get(message, message),
+        backup_id=said.get("backup_id"),
+        backup_name=said.get("backup_name"),
         should_end=step.ends,
-        reason=record.get("error_message", ""),
+        reason=said.get("error_message", ""),
+        by_queue=step.way == "queue",
     )
 
 

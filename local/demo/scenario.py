@@ -7,7 +7,7 @@ from local import huawei
 
 CONNECTION = "demo"
 KEY = huawei.AccessKey(access_key="DEMOACCESSKEY", secret_key="demo-secret-key")  # noqa: S106 - invented
-ENDS_OVERDUE_AFTER_SECONDS = 12
+ENDS_OVERDUE_AFTER_SECONDS = 10
 
 
 def _id(number: int) -> str:

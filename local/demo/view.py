@@ -64,20 +64,12 @@ class View:
             yield Following(names, self.console, live)
 
     def summary(self, told: Sequence[Told]) -> None:
-        """Show every request with what became of it."""
-        table = Table(title="What happened", title_justify="left", header_style="bold")
-        for column in ("instance", "asked by", "answer", "backup", "end"):
-            table.add_column(column, overflow="fold")
-        for one in told:
-            table.add_row(
-                NAMES.get(one.instance_id, one.instance_id),
-                one.title,
-                Text(f"{one.outcome}: {MEANINGS.get(one.outcome, one.reason)}", style=COLOURS.get(one.outcome, "red")),
-                one.backup_name or "-",
-                Text(one.status or "-", style=COLOURS.get(one.status or "", "")),
-            )
-        self.console.print()
-        self.console.print(table)
+        """Show every request with what became of it: a table, or where nobody looks a line for each."""
+        self.console.print("\n[bold]What happened[/bold]")
+        if self.console.is_terminal:
+            self.console.print(_table(told))
+        for one in () if self.console.is_terminal else told:
+            self.console.print(_line(one), markup=False, soft_wrap=True)
 
     def events(self, events: Sequence[dict[str, object]]) -> None:
         """Show what was put on the event bus."""
@@ -103,6 +95,27 @@ class View:
                 f"{len(told)} requests, {made} backups, none twice."
             )
         self.console.print(f"Log records and metrics of the handlers: {log}", markup=False)
+
+
+def _table(told: Sequence[Told]) -> Table:
+    table = Table(header_style="bold")
+    for column in ("instance", "asked by", "answer", "backup", "end"):
+        table.add_column(column, overflow="fold")
+    for one in told:
+        table.add_row(
+            NAMES.get(one.instance_id, one.instance_id),
+            one.title,
+            Text(f"{one.outcome}: {MEANINGS.get(one.outcome, one.reason)}", style=COLOURS.get(one.outcome, "red")),
+            one.backup_name or "-",
+            Text(one.status or "-", style=COLOURS.get(one.status or "", "")),
+        )
+    return table
+
+
+def _line(one: Told) -> str:
+    name = NAMES.get(one.instance_id, one.instance_id)
+    ended = f"{one.backup_name} {one.status}" if one.status else one.reason
+    return f"  {name:<10} {one.title}: {one.outcome}; {ended}"
 
 
 @dataclass

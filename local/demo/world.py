@@ -50,10 +50,13 @@ class World:
         )
 
     def waiting(self) -> int:
-        """Count the requests that are still in BackupQueue."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        """Count the requests that are still in BackupQueue or were set aside in its dead-letter queue."""
+        return sum(self._count(name) for name in ("BackupQueue", "BackupDeadLetterQueue"))
+
+    def _count(self, queue: str) -> int:
+        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
         answer = self.aws.client("sqs").get_queue_attributes(
-            QueueUrl=self.aws.stack.resources["BackupQueue"], AttributeNames=names
+            QueueUrl=self.aws.stack.resources[queue], AttributeNames=names
         )
         return sum(int(answer["Attributes"][name]) for name in names)
 

@@ -10,6 +10,7 @@ MADE = Told("a message", "a1in07", "created", "created", "b1", "nightly", "COMPL
 AGAIN = replace(MADE, title="the same again", expected="adopted", outcome="adopted")
 REFUSED = Told("a wrong message", "stock-01", "rejected", "rejected")
 TOLD = (MADE, AGAIN, REFUSED)
+MISSED = Told("a busy message", "c3in07", "put off", "put off", by_queue=True)
 KEPT = Held("b1", "a1in07", "nightly", "COMPLETED")
 EVENT = ("b1", "COMPLETED")
 
@@ -80,3 +81,13 @@ def test_a_backup_whose_end_was_never_told_is_found() -> None:
 
 def test_an_end_without_an_event_is_found() -> None:
     assert find_differences(TOLD, [KEPT], []) == ["no event on the bus for backup b1 COMPLETED"]
+
+
+def test_a_message_that_waits_is_no_difference() -> None:
+    assert find_differences([MISSED, replace(MADE, by_queue=True)], [KEPT], [EVENT], waiting=1) == []
+
+
+@pytest.mark.parametrize("waiting", [0, 2], ids=["dropped", "made a backup and stayed"])
+def test_a_message_that_is_neither_a_backup_nor_in_a_queue_is_found(waiting: int) -> None:
+    differences = find_differences([MISSED, replace(MADE, by_queue=True)], [KEPT], [EVENT], waiting=waiting)
+    assert differences == [f"messages that made no backup: 1; in the queues: {waiting}"]
