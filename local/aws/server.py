@@ -65,17 +65,25 @@ class LocalAws:
 
 
 @contextmanager
-def start(*, template: Mapping[str, Any] | None = None, **parameters: str) -> Iterator[LocalAws]:
+def start(
+    *,
+    template: Mapping[str, Any] | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    known_as: str | None = None,
+    **parameters: str,
+) -> Iterator[LocalAws]:
     """Start moto's server with fresh state and the stack in it; stop it at the end.
 
-    `parameters` are the stack's, where they differ from their defaults.
+    `known_as` is the name by which others reach this machine, where it is not `host`; the addresses of queues have
+    it. `parameters` are the stack's, where they differ from their defaults.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        at = Endpoint(f"http://{host}:{port}")
+        bound, port = server.get_host_and_port()
+        at = Endpoint(f"http://{known_as or bound}:{port}")
         httpx.post(f"{at.url}/moto-api/reset").raise_for_status()  # moto's state is the process's
         yield LocalAws(at, create_stack(at.client, template or read_template(), **parameters))
     finally:

@@ -32,17 +32,17 @@ class Running:
 
 @contextmanager
 def serve(
-    cloud: Cloud, port: int = 0, *, control: bool = False, tls: ssl.SSLContext | None = None
+    cloud: Cloud, port: int = 0, *, control: bool = False, tls: ssl.SSLContext | None = None, host: str = HOST
 ) -> Iterator[Running]:
-    """Serve the cloud on the loopback interface until the block ends; port 0 takes a free one.
+    """Serve the cloud until the block ends, on the loopback interface unless another is named; port 0 takes a free one.
 
     Connections are kept alive as HTTP/1.1 says; at the end those still open are closed.
     """
-    server = _Server(HOST, port, create_app(cloud, control=control), _Handler, ssl_context=tls)
+    server = _Server(host, port, create_app(cloud, control=control), _Handler, ssl_context=tls)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Running(f"{'https' if tls else 'http'}://{HOST}:{server.port}", server.port)
+        yield Running(f"{'https' if tls else 'http'}://{host}:{server.port}", server.port)
     finally:
         server.shutdown()
         thread.join()

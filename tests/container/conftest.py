@@ -1,4 +1,4 @@
-"""`sam local invoke` in the real runtime container, against both clouds on this machine."""
+"""`sam local invoke` in the real runtime container, against both clouds in a container beside it."""
 
 import json
 import os
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
-from local import aws as local_aws
-from local import huawei
-from tests.support import KEY, PROJECT
+from local import container
+from local.aws.server import IDENTITY, Endpoint
+from local.container import IMAGE, NETWORK, VARIABLES
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
-IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
-INSTANCES = ("d8e6ca5a624745bcb546a227aa3ae1cfin07", "9b2d1f0e6c7a4d3f8e5b4a3c2d1e0f9ain07")
 
 
 def _docker(*arguments: str) -> bool:
@@ -57,63 +57,83 @@ class Invocation:
         return float(found[1])
 
 
-@dataclass
+@dataclass(frozen=True)
 class Machine:
-    """Both clouds and SAM on this machine."""
+    """Both clouds in a container beside the functions', and SAM."""
 
-    cloud: huawei.Cloud
-    url: str
-    aws: local_aws.LocalAws
+    gaussdb: httpx.Client
+    aws: Endpoint
     folder: Path
 
-    def put_secret(self, **changes: Any) -> None:
-        key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
-        secret = {"endpoint": self.url, "project_id": PROJECT, **key, **changes}
-        self.aws.put_secret("gaussdb-backup/default", json.dumps(secret))
+    def put_secret(self, **changes: str) -> None:
+        """Store the secret of the connection, changed."""
+        secrets = self.aws.client("secretsmanager")
+        secret = json.loads(secrets.get_secret_value(SecretId="gaussdb-backup/original")["SecretString"]) | changes
+        secrets.put_secret_value(SecretId="gaussdb-backup/default", SecretString=json.dumps(secret))
+
+    def add_instance(self, **fields: Any) -> str:
+        """Add an instance of the test's own; return its id."""
+        instance_id = f"{uuid4().hex}in07"
+        self.gaussdb.post("/instances", json=[{"id": instance_id, "name": "own", **fields}]).raise_for_status()
+        return instance_id
+
+    def add_backup(self, instance_id: str, **fields: Any) -> str:
+        """Add a backup that began in the past; return its id."""
+        answer = self.gaussdb.post("/backups", json=[{"instance_id": instance_id, **fields}]).raise_for_status()
+        return str(answer.json()["ids"][0])
+
+    def backups(self, instance_id: str) -> list[dict[str, Any]]:
+        """What the cloud holds."""
+        found: list[dict[str, Any]] = self.gaussdb.get("/backups", params={"instance_id": instance_id}).json()[
+            "backups"
+        ]
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the cloud was asked since the beginning of the test."""
+        found: list[dict[str, Any]] = self.gaussdb.get("/requests").json()["requests"]
+        return found
 
     def invoke(self, function: str, event: Any) -> Invocation:
-        """Invoke a built function with an event, or with a sample by its path below `events/`."""
-        path = ROOT / "events" / event if isinstance(event, str) else self.folder / "event.json"
-        if not isinstance(event, str):
-            path.write_text(json.dumps(event))
-        variables = self.aws.stack.environment(function, ALLOW_HTTP_ENDPOINT="true", AWS_ENDPOINT_URL=self.aws.endpoint)
-        (self.folder / "env.json").write_text(json.dumps({function: variables}))
+        """Invoke a built function with an event."""
+        path = self.folder / "event.json"
+        path.write_text(json.dumps(event))
         done = subprocess.run(
             [str(SAM), "local", "invoke", function, "--template", str(BUILT / "template.yaml"), "--event", str(path),
-             "--env-vars", str(self.folder / "env.json"), "--docker-network", "host",
+             "--env-vars", str(VARIABLES), "--docker-network", NETWORK, "--region", "eu-central-1",
              *(["--skip-pull-image"] if _docker("image", "inspect", IMAGE) else [])],
             capture_output=True, text=True, check=False, timeout=120, cwd=self.folder,
-            env={**os.environ, **self.aws.environment, "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)},
+            env={**os.environ, **IDENTITY, "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return Invocation(json.loads(done.stdout.strip().splitlines()[-1]), done.stderr)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _requires_docker_and_a_build() -> None:
-    if not _docker("info"):
-        pytest.skip("no Docker on this machine: the runtime container cannot be started")
-    assert BUILT.is_dir(), "nothing is built: run `make build` first"
+def sample(name: str) -> Any:
+    """One of the sample events, by its path below `events/`."""
+    return json.loads((ROOT / "events" / f"{name}.json").read_text())
 
 
 @pytest.fixture(scope="session")
-def _stand_ins(tmp_path_factory: pytest.TempPathFactory, _requires_docker_and_a_build: None) -> Iterator[Machine]:
-    fleet = huawei.Fleet(
-        projects=(huawei.Project(),),
-        access_keys=(KEY,),
-        instances=tuple(huawei.Instance(id=id_, name=id_[:8], backup_seconds=1) for id_ in INSTANCES),
-    )
-    cloud = huawei.Cloud(fleet)
-    with huawei.serve(cloud) as running, local_aws.start() as aws:
-        yield Machine(cloud, running.url, aws, tmp_path_factory.mktemp("sam"))
+def _stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    if not _docker("info"):
+        pytest.skip("no Docker on this machine: the runtime container cannot be started")
+    assert BUILT.is_dir(), "nothing is built: run `make build` first"
+    try:
+        ports = container.start()
+        aws = Endpoint(f"http://127.0.0.1:{ports[8002]}")
+        secrets = aws.client("secretsmanager")
+        text = secrets.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"]
+        secrets.create_secret(Name="gaussdb-backup/original", SecretString=text)
+        with httpx.Client(base_url=f"http://127.0.0.1:{ports[8001]}/_control") as gaussdb:
+            yield Machine(gaussdb, aws, tmp_path_factory.mktemp("sam"))
+    finally:
+        container.stop()
 
 
 @pytest.fixture
 def machine(_stand_ins: Machine) -> Machine:
-    """The machine, with the right secret and without what earlier tests left."""
+    """The machine, with the right secret, and the cloud's record of requests begun anew."""
     _stand_ins.put_secret()
-    for backup in _stand_ins.cloud.backups():
-        _stand_ins.cloud.store.vanish(backup, _stand_ins.cloud.now())
-    _stand_ins.cloud.remove_fault()
-    _stand_ins.cloud.forget_requests()
+    _stand_ins.gaussdb.delete("/requests").raise_for_status()
     return _stand_ins

@@ -2,49 +2,48 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local import huawei
-from tests.container.conftest import INSTANCES, Machine
+from tests.container.conftest import Machine, sample
 
 pytestmark = pytest.mark.container
 
-SAMPLES = Path(__file__).parents[2] / "events" / "track_backups"
+
+def follow(record: dict[str, Any], backup_id: str, began: datetime) -> None:
+    """Make a record of a sample follow a backup of this test."""
+    times = {"begin_time": began.isoformat(), "deadline": (began + timedelta(hours=6)).isoformat()}
+    record["body"] = json.dumps({**json.loads(record["body"]), **times, "backup_id": backup_id})
 
 
-@pytest.mark.parametrize("sample", ["tracking_message", "tracking_batch"])
-def test_the_backups_of_a_sample_are_followed_to_their_end(machine: Machine, sample: str) -> None:
-    event = json.loads((SAMPLES / f"{sample}.json").read_text())
+@pytest.mark.parametrize("name", ["tracking_message", "tracking_batch"])
+def test_the_backups_of_a_sample_are_followed_to_their_end(machine: Machine, name: str) -> None:
+    event = sample(f"track_backups/{name}")
     began = datetime.now(UTC) - timedelta(minutes=5)
     for record in event["Records"]:
-        body = json.loads(record["body"])
-        past = huawei.PastBackup(instance_id=body["instance_id"], name=body["backup_name"], begin_time=began)
-        [backup_id] = machine.cloud.add_backups(past)
-        record["body"] = json.dumps(body | {"backup_id": backup_id, "begin_time": began.isoformat()})
+        past = {"name": "nightly", "begin_time": began.isoformat()}
+        follow(record, machine.add_backup(machine.add_instance(), **past), began)
     done = machine.invoke("TrackBackupsFunction", event)
     assert done.answer == {"batchItemFailures": []}
     assert [record["status"] for record in done.records] == ["COMPLETED"] * len(event["Records"])
     assert done.metrics == ["BackupCompleted", "BackupDuration", "BackupSize"] * len(event["Records"])
 
 
-def test_the_samples_as_they_are_name_backups_that_the_cloud_does_not_have(machine: Machine) -> None:
-    done = machine.invoke("TrackBackupsFunction", "track_backups/tracking_batch.json")
-    told = [record["status"] for record in done.records]
-    assert len(told) == 2
-    assert set(told) <= {"BUILDING", "MISSING", "OVERDUE"}
-
-
-def test_a_backup_that_builds_is_put_back(machine: Machine) -> None:
-    machine.cloud.change_instance(INSTANCES[0], backup_seconds=600)
-    machine.invoke("CreateBackupFunction", {"instance_id": INSTANCES[0]})
-    [backup] = machine.cloud.backups()
-    event = json.loads((SAMPLES / "tracking_message.json").read_text())
-    now = datetime.now(UTC)
-    body = json.loads(event["Records"][0]["body"])
-    times = {"begin_time": now.isoformat(), "deadline": (now + timedelta(hours=1)).isoformat()}
-    event["Records"][0]["body"] = json.dumps(body | {"backup_id": backup.id, **times})
+def test_a_backup_that_builds_comes_back(machine: Machine) -> None:
+    instance_id = machine.add_instance(backup_seconds=600)
+    created = machine.invoke("CreateBackupFunction", {"instance_id": instance_id}).answer["backup"]
+    event = sample("track_backups/tracking_message")
+    follow(event["Records"][0], created["id"], datetime.now(UTC))
     done = machine.invoke("TrackBackupsFunction", event)
     assert done.answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     assert done.metrics == []
+
+
+def test_a_backup_that_the_cloud_does_not_have_is_missing(machine: Machine) -> None:
+    event = sample("track_backups/tracking_message")
+    follow(event["Records"][0], "gone", datetime.now(UTC) - timedelta(hours=1))
+    done = machine.invoke("TrackBackupsFunction", event)
+    assert done.answer == {"batchItemFailures": []}
+    assert [(record["level"], record["status"]) for record in done.records] == [("ERROR", "MISSING")]
+    assert done.metrics == ["BackupMissing"]
