@@ -10,10 +10,10 @@ SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/b
 CODE := functions layers/gaussdb_backup local tests
 ARGS ?=
 
-.PHONY: help demo test test-container test-load lint format check build validate lock clean
+.PHONY: help demo test test-container test-load lint format check build validate lock stand-ins stop-stand-ins clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.complete  ## See it work: both clouds on this machine, the real handlers, a table of what happened
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
@@ -48,6 +48,12 @@ lock: $(VENV)/.complete  ## Pin the newest versions with hashes
 	@for set in layers/dependencies/requirements requirements/dev requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
+
+stand-ins: $(VENV)/.complete  ## Run both clouds in a container, for `sam local invoke` (needs Docker on Linux)
+	@$(PYTHON) -m local.container start
+
+stop-stand-ins: $(VENV)/.complete  ## Stop them
+	@$(PYTHON) -m local.container stop
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) .tools .aws-sam .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

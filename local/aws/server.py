@@ -1,14 +1,16 @@
 """Moto's server in this process, on loopback."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock, Thread
 from typing import Any
 
 import boto3
 import httpx
-from moto.server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
 
 from .stack import Stack, create_stack, read_template
 
@@ -78,13 +80,41 @@ def start(
     `known_as` is the name by which others reach this machine, where it is not `host`; the addresses of queues have
     it. `parameters` are the stack's, where they differ from their defaults.
     """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
-    server.start()
-    try:
-        bound, port = server.get_host_and_port()
-        at = Endpoint(f"http://{known_as or bound}:{port}")
-        httpx.post(f"{at.url}/moto-api/reset").raise_for_status()  # moto's state is the process's
+    with _serve(host, port) as bound:
+        at = Endpoint(f"http://{known_as or host}:{bound}")
+        httpx.post(f"{at.url}/moto-api/reset", trust_env=False).raise_for_status()  # moto's state is the process's
         yield LocalAws(at, create_stack(at.client, template or read_template(), **parameters))
+
+
+@contextmanager
+def _serve(host: str, port: int) -> Iterator[int]:
+    """Serve moto until the block ends; give the port."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+    server = make_server(host, port, app, threaded=True, request_handler=MotoRequestHandler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server.port
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _OneAtATime:
+    """Lets one request at a time into moto, whose state is not made for threads.
+
+    Otherwise several workers may all win one conditional write, or be given one message, which the real services never
+    let happen. The price: a receive that waits for messages holds up everybody, so ask with `WaitTimeSeconds` 0.
+    """
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401 - moto has no annotations
+        self._app = app
+        self._lock = Lock()
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's own
+        """Answer one request."""
+        with self._lock:
+            answer: Iterable[bytes] = self._app(environ, start_response)
+            return answer
