@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gaussdb_backup import telemetry, wiring
 from gaussdb_backup.aws import messages
 from gaussdb_backup.aws.dead_letters import bury
+from gaussdb_backup.errors import GaussDBBackupError
 from gaussdb_backup.operations.track import track_backups
 from gaussdb_backup.tracking import parse_tracking_message
 
@@ -24,7 +25,7 @@ def answer(event: object, services: wiring.Services) -> dict[str, Any]:
     with services.telemetry.reporting({}):
         batch = messages.read_batch(event)
     followed, unreadable = messages.read_bodies(batch, parse_tracking_message, "tracking message")
-    buried = bury(unreadable, queue=services.tracking_dead_letters, report=services.telemetry)
+    buried = {message for message, error in unreadable.items() if _bury(message, error, services)}
     ended = track_backups(
         followed,
         recent=services.recent,
@@ -37,3 +38,8 @@ def answer(event: object, services: wiring.Services) -> dict[str, Any]:
         {message.receipt_handle: services.tracking_delay(message.attempt) for message in unfinished}
     )
     return messages.answer_with_failures(unfinished)
+
+
+def _bury(message: messages.Message, error: GaussDBBackupError, services: wiring.Services) -> bool:
+    services.telemetry.message_unreadable(error, message_id=message.id)
+    return bury(message, error, queue=services.tracking_dead_letters)

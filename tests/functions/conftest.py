@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +20,18 @@ from local import huawei
 from tests.support import KEY, PROJECT, make_cloud
 
 ROOT = Path(__file__).parents[2]
-QUEUES = {"TRACKING_QUEUE_URL": "tracking", "TRACKING_DLQ_URL": "tracking-dead"}
+QUEUES = {
+    "BACKUP_QUEUE_URL": "requests",
+    "BACKUP_DLQ_URL": "requests-dead",
+    "TRACKING_QUEUE_URL": "tracking",
+    "TRACKING_DLQ_URL": "tracking-dead",
+}
 SETTINGS = {
     "SECRET_PREFIX": "gaussdb-backup/",
     "HTTP_TIMEOUT_SECONDS": "2",
     "ALLOW_HTTP_ENDPOINT": "true",
+    "STATE_TABLE": "state",
+    "START_DEADLINE_SECONDS": "14400",
     "TRACK_FIRST_DELAY_SECONDS": "1",
     "TRACK_MAX_DELAY_SECONDS": "600",
     "TRACK_DEADLINE_SECONDS": "21600",
@@ -46,6 +54,10 @@ class Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-test"
     aws_request_id: str = "11111111-2222-3333-4444-555555555555"
+    milliseconds_left: int = 180_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds_left
 
 
 @dataclass
@@ -61,10 +73,12 @@ class World:
     told: list[str] = field(default_factory=list)
     """Everything that left the functions: what they printed, answered and raised, and the queues' messages."""
 
-    def invoke(self, function: str, event: Any) -> Any:
+    def invoke(self, function: str, event: Any, *, milliseconds_left: int = 180_000) -> Any:
         """Invoke a function as Lambda would: event and answer are JSON."""
         try:
-            answer = self.app(function).handler(json.loads(json.dumps(event)), Context())
+            answer = self.app(function).handler(
+                json.loads(json.dumps(event)), Context(milliseconds_left=milliseconds_left)
+            )
         except Exception as error:
             self.told.append("".join(traceback.format_exception(error)))
             raise
@@ -116,6 +130,19 @@ class World:
         except client.exceptions.ResourceExistsException:
             client.put_secret_value(SecretId=name, SecretString=text)
 
+    def forget_claims(self) -> None:
+        """Empty the state table, as after its TTL or its loss."""
+        table = boto3.resource("dynamodb").Table("state")
+        for item in table.scan()["Items"]:
+            table.delete_item(Key={"id": item["id"]})
+
+    def counts(self, variable: str) -> tuple[int, int]:
+        """How many messages of a queue are visible (or delayed), and how many are not."""
+        attributes = boto3.client("sqs").get_queue_attributes(QueueUrl=self.queues[variable], AttributeNames=["All"])
+        numbers = attributes["Attributes"]
+        waiting = int(numbers["ApproximateNumberOfMessages"]) + int(numbers["ApproximateNumberOfMessagesDelayed"])
+        return waiting, int(numbers["ApproximateNumberOfMessagesNotVisible"])
+
     def messages(self, variable: str) -> list[Any]:
         """The messages of the queue that a variable names."""
         queue = boto3.resource("sqs").Queue(self.queues[variable])
@@ -132,6 +159,7 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         queues = {variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()}
         for variable, url in queues.items():
             monkeypatch.setenv(variable, url)
+        make_state_table()
         world = World(cloud, running.url, capsys, queues)
         world.put_secret()
         yield world
@@ -148,13 +176,22 @@ def find_secrets(world: World) -> list[str]:
     return re.findall(r"hush-hush\S*", " ".join(world.told))
 
 
+def make_state_table() -> None:
+    boto3.client("dynamodb").create_table(
+        TableName="state",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 def record(body: Any, number: int = 1, **attributes: str) -> dict[str, Any]:
     """A queue message as Lambda hands it over."""
     return {
         "messageId": f"message-{number}",
         "receiptHandle": f"handle-{number}",
         "body": body if isinstance(body, str) else json.dumps(body),
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795397400000", **attributes},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000)), **attributes},
         "messageAttributes": {},
         "md5OfBody": "",
         "eventSource": "aws:sqs",

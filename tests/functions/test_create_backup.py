@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from gaussdb_backup.errors import (
+    ConnectionPaused,
     CredentialsRefused,
     GaussDBBackupError,
     InvalidConnection,
@@ -50,6 +51,8 @@ def test_a_direct_event_answers_with_the_backup(world: World) -> None:
     assert answer["job_id"] is None
     assert (answer["backup"]["id"], answer["backup"]["status"]) == (backup.id, "BUILDING")
     assert answer["backup"]["description"] == "Before the upgrade"
+    assert world.invoke("create_backup", event) == answer
+    world.forget_claims()
     again = world.invoke("create_backup", event)
     assert (again["outcome"], again["backup"]["id"]) == ("adopted", backup.id)
 
@@ -75,16 +78,18 @@ def test_the_sample_of_a_queue_message_makes_a_backup_of_the_time_it_was_sent(wo
     assert [backup.name for backup in world.cloud.backups()] == ["queued-20261123T013000"]
 
 
-def test_an_invalid_message_fails_alone(world: World) -> None:
+def test_an_invalid_message_becomes_a_dead_letter_and_its_neighbours_go_on(world: World) -> None:
     add_sample_instances(world)
     event = sample("queue_batch_with_an_invalid_message")
-    answer = world.invoke("create_backup", event)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
+    assert world.invoke("create_backup", event) == {"batchItemFailures": []}
     assert len(world.cloud.backups()) == 2
+    [letter] = world.messages("BACKUP_DLQ_URL")
+    assert letter.body == event["Records"][1]["body"]
 
 
 def test_a_batch_in_which_all_fail_is_no_error_of_the_function(world: World) -> None:
-    answer = world.invoke("create_backup", batch("no JSON", {}))
+    world.cloud.add_fault(huawei.Fault(**BUSY))
+    answer = world.invoke("create_backup", batch(request(), request(instance_id=STOCK)))
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-1", "message-2"]
 
 
@@ -97,6 +102,7 @@ def test_every_backup_is_followed_whether_created_or_adopted(world: World, again
     if again:
         world.invoke("create_backup", event)
         boto3.client("sqs").purge_queue(QueueUrl=world.queues["TRACKING_QUEUE_URL"])
+        world.forget_claims()
     answer = world.invoke("create_backup", event)
     assert delayed(world) == 1
     [message] = wait_for_message(world)
@@ -198,11 +204,12 @@ def test_a_request_that_the_api_refuses_for_good_is_rejected(world: World) -> No
 def test_one_batch_tells_of_each_message(world: World) -> None:
     world.cloud.add_fault(huawei.Fault(instance_id=STOCK, **BUSY))
     answer = world.invoke("create_backup", batch(request(), request(instance_id=STOCK), {"instance_id": "short"}))
-    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-2", "message-3"]
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-2"]
     assert [item["message"] for item in world.records] == [
         "backup status",
         "backup request put off",
         "backup request rejected",
+        "backup request given up",
     ]
     assert [world.count(metric) for metric in ("BackupBuilding", "BackupDeferred", "BackupRejected")] == [1, 1, 1]
     assert world.records[2]["instance_id"] == "short"
@@ -263,13 +270,17 @@ def test_a_bad_event_is_an_error_that_names_the_field_and_never_reaches_the_api(
     assert (told_record["message"], told_record["level"]) == ("backup request rejected", "ERROR")
 
 
-@pytest.mark.parametrize("body", ["", "not JSON", "[]", "null", '{"instance_id": 5}', "x" * 300_000, "[" * 100_000])
+@pytest.mark.parametrize("body", ["not JSON", "[]", "null", '{"instance_id": 5}', "x" * 300_000, "[" * 100_000])
 def test_a_bad_message_fails_with_a_record_that_names_the_field_and_never_reaches_the_api(
     world: World, body: str
 ) -> None:
-    assert world.invoke("create_backup", batch(body)) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    [told] = world.records
-    assert told["message"] == "backup request rejected"
+    assert world.invoke("create_backup", batch(body)) == {"batchItemFailures": []}
+    told, buried = world.records
+    assert (told["message"], buried["message"]) == ("backup request rejected", "backup request given up")
+    assert world.count("BackupRejected") == 1
+    [letter] = world.messages("BACKUP_DLQ_URL")
+    assert letter.body == body
+    assert letter.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
     assert told["error_message"].startswith("invalid backup request: ")
     assert len(told["error_message"]) < 500
     assert world.cloud.requests == []
@@ -282,6 +293,130 @@ def test_a_message_is_dated_by_when_it_was_sent_at_each_delivery(world: World) -
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
     world.invoke("create_backup", event)
     assert len(world.cloud.backups(ORDERS)) == 1
+
+
+# Putting off, and giving up
+
+
+def sent(ago: timedelta) -> str:
+    return str(int((datetime.now(UTC) - ago).timestamp() * 1000))
+
+
+def through_the_queue(body: Any, world: World, **attributes: str) -> dict[str, Any]:
+    """Send a message and receive it, so that its receipt handle is real."""
+    queue = boto3.resource("sqs").Queue(world.queues["BACKUP_QUEUE_URL"])
+    queue.send_message(MessageBody=body if isinstance(body, str) else json.dumps(body))
+    [received] = queue.receive_messages()
+    return {**record(body, **attributes), "receiptHandle": received.receipt_handle}
+
+
+def test_a_request_that_is_put_off_comes_back_later(world: World) -> None:
+    world.cloud.add_fault(huawei.Fault(**BUSY))
+    event = {"Records": [through_the_queue(request(), world, SentTimestamp=sent(timedelta(0)))]}
+    assert world.invoke("create_backup", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert world.counts("BACKUP_QUEUE_URL") == (0, 1)
+    assert world.counts("BACKUP_DLQ_URL") == (0, 0)
+
+
+def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_its_reason(world: World) -> None:
+    world.cloud.add_fault(huawei.Fault(**BUSY))
+    body = json.dumps(request())
+    event = {"Records": [record(body, SentTimestamp=sent(timedelta(hours=4, seconds=1)), ApproximateReceiveCount="60")]}
+    assert world.invoke("create_backup", event) == {"batchItemFailures": []}
+    [letter] = world.messages("BACKUP_DLQ_URL")
+    reason = {name: value["StringValue"] for name, value in letter.message_attributes.items()}
+    assert letter.body == body
+    assert (reason["ErrorType"], reason["ErrorCode"]) == ("InstanceBusy", "DBS.200019")
+    assert "another operation runs on the instance" in reason["ErrorMessage"]
+    assert [world.count(metric) for metric in ("BackupDeferred", "BackupRejected")] == [1, 1]
+    assert world.records[-1]["message"] == "backup request given up"
+    assert world.records[-1]["instance_id"] == ORDERS
+
+
+def test_a_dead_letter_that_is_sent_again_still_belongs_to_its_first_run(world: World) -> None:
+    first = datetime.now(UTC) - timedelta(hours=5)
+    began = first + timedelta(minutes=1)
+    [backup_id] = world.cloud.add_backups(huawei.PastBackup(instance_id=ORDERS, name="nightly", begin_time=began))
+    again = record({"instance_id": ORDERS, "name_template": "nightly"}, SentTimestamp=sent(timedelta(0)))
+    again["messageAttributes"] = {"ScheduledTime": {"stringValue": first.isoformat(), "dataType": "String"}}
+    world.invoke("create_backup", {"Records": [again]})
+    assert [backup.id for backup in world.cloud.backups(ORDERS)] == [backup_id]
+    assert world.records[0]["outcome"] == "adopted"
+
+
+def test_a_letter_keeps_the_run_it_belongs_to(world: World) -> None:
+    when = sent(timedelta(minutes=3))
+    world.invoke("create_backup", {"Records": [record({"instance_id": "short"}, SentTimestamp=when)]})
+    [letter] = world.messages("BACKUP_DLQ_URL")
+    kept = datetime.fromisoformat(letter.message_attributes["ScheduledTime"]["StringValue"])
+    assert int(kept.timestamp() * 1000) == int(when)
+
+
+def test_a_message_that_keeps_ending_its_function_becomes_a_dead_letter_untried(world: World) -> None:
+    event = {"Records": [record(request(), SentTimestamp=sent(timedelta(hours=6)), ApproximateReceiveCount="2")]}
+    assert world.invoke("create_backup", event) == {"batchItemFailures": []}
+    [letter] = world.messages("BACKUP_DLQ_URL")
+    assert letter.message_attributes["ErrorType"]["StringValue"] == "NeverAnswered"
+    assert world.cloud.requests == []
+    assert world.count("BackupRejected") == 1
+
+
+def test_a_message_that_waited_long_is_tried_once_all_the_same(world: World) -> None:
+    event = {"Records": [record(request(), SentTimestamp=sent(timedelta(hours=20)))]}
+    world.invoke("create_backup", event)
+    assert len(world.cloud.backups(ORDERS)) == 1
+
+
+def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(world: World) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=world.queues["BACKUP_DLQ_URL"])
+    answer = world.invoke("create_backup", batch({"instance_id": "short"}))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+
+
+def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(world: World) -> None:
+    answer = world.invoke("create_backup", batch(request()), milliseconds_left=59_000)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert world.cloud.requests == []
+    assert world.metrics == []
+
+
+def test_an_unforeseen_error_of_one_message_leaves_it_in_the_queue(world: World) -> None:
+    app = world.app("create_backup")
+    services = app.wiring.services(app.logger)
+    services.__dict__["tracking_queue"] = None  # any bug of ours
+    answer = world.invoke("create_backup", {"Records": [record(request(), SentTimestamp=sent(timedelta(0)))]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert world.count("UnforeseenError") == 1
+
+
+def test_a_claim_that_another_function_has_is_waited_for(world: World) -> None:
+    event = request()
+    world.invoke("create_backup", event)
+    table = boto3.resource("dynamodb").Table("state")
+    [claim] = [item for item in table.scan()["Items"] if item["id"].startswith("claim")]
+    soon = int((datetime.now(UTC) + timedelta(minutes=2)).timestamp() * 1000)
+    table.put_item(Item={**claim, "status": "INPROGRESS", "in_progress_expiration": soon})
+    with pytest.raises(TryLater, match="another function is making this backup"):
+        world.invoke("create_backup", event)
+    assert len(world.cloud.backups(ORDERS)) == 1
+
+
+def test_a_claims_table_that_does_not_answer_puts_requests_off(world: World) -> None:
+    boto3.client("dynamodb").delete_table(TableName="state")
+    with pytest.raises(TryLater, match="the claims table does not answer"):
+        world.invoke("create_backup", request())
+    assert world.cloud.calls("create") == []
+
+
+def test_after_refused_credentials_no_call_is_made_until_the_pause_is_over(world: World) -> None:
+    world.put_secret(secret_key="hush-hush-wrong")
+    with pytest.raises(CredentialsRefused):
+        world.invoke("create_backup", request())
+    with pytest.raises(ConnectionPaused, match="no call is made for connection 'default'") as raised:
+        world.invoke("create_backup", request())
+    assert raised.value.retry_after is not None
+    assert timedelta(minutes=4) < raised.value.retry_after <= timedelta(minutes=5)
+    assert len(world.cloud.requests) == 1
 
 
 # Connections

@@ -10,6 +10,10 @@ from gaussdb_backup.settings import Settings, read_settings
 GOOD = {
     "SECRET_PREFIX": "gaussdb-backup/",
     "HTTP_TIMEOUT_SECONDS": "10",
+    "BACKUP_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/requests",
+    "BACKUP_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/requests-dead",
+    "STATE_TABLE": "state",
+    "START_DEADLINE_SECONDS": "14400",
     "TRACKING_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking",
     "TRACKING_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking-dead",
     "TRACK_FIRST_DELAY_SECONDS": "60",

@@ -10,7 +10,9 @@ GaussDBBackupError
 │   ├── CredentialsRefused   … the API or IAM refused the credentials
 │   └── PermissionDenied     … the credentials are good, but may not do this
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
-│   └── InstanceBusy         … another operation runs on the instance
+│   ├── InstanceBusy         … another operation runs on the instance
+│   ├── ConnectionPaused     … no call is made until the credentials had time to be corrected
+│   └── NeverAnswered        … the function ended, time and again, before it could answer
 └── GiveUp                   repeating will not help, and neither will another request
 
 Whether an API answer becomes one or the other is decided in one place, `huawei/classification.py`.
@@ -128,6 +130,14 @@ class TryLater(GaussDBBackupError):
 
 class InstanceBusy(TryLater):
     """Another operation, perhaps another backup, runs on the instance."""
+
+
+class ConnectionPaused(TryLater):
+    """The credentials were refused a moment ago; calls go on by themselves after a pause."""
+
+
+class NeverAnswered(TryLater):
+    """Each function that took the message ended before it could answer."""
 
 
 class GiveUp(GaussDBBackupError):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
-from gaussdb_backup.validation import Strict, parse_strictly, shorten
+from gaussdb_backup.validation import Strict, parse_strictly
 
 DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
 FURTHEST_AHEAD = timedelta(hours=1)
@@ -33,7 +33,8 @@ def _parse_instant(value: object) -> datetime:
         raise ValueError("out of range") from None
 
 
-def _check_zone(value: str) -> str:
+def check_zone(value: str) -> str:
+    """Return the key of a time zone. Raises `ValueError` for one that is not known."""
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # unknown; not a relative path; a folder of the database
@@ -41,7 +42,8 @@ def _check_zone(value: str) -> str:
     return value
 
 
-def _check_description(value: str) -> str:
+def check_description(value: str) -> str:
+    """Return a description that the API takes. Raises `ValueError` with what is wrong (contract, section 1.2)."""
     if wrong := next((c for c in value if c in _FORBIDDEN_IN_DESCRIPTION), None):
         raise ValueError(f"it has {wrong}")
     if value.splitlines() not in ([], [value]):
@@ -77,7 +79,7 @@ class BackupRequest(Strict):
         max_length=256,
         description="a name template of 1 to 256 characters",
     )
-    description: Annotated[str, AfterValidator(_check_description)] | None = Field(
+    description: Annotated[str, AfterValidator(check_description)] | None = Field(
         default=None,
         strict=True,
         max_length=256,
@@ -86,11 +88,20 @@ class BackupRequest(Strict):
     scheduled_time: Time = Field(
         description=f"ISO 8601 with an offset, at most {FURTHEST_AHEAD.seconds // 3600} hour ahead of now"
     )
-    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
         default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
     )
     connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
     schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
+
+    def claim(self, name: str) -> dict[str, str]:
+        """Return what makes this request one and the same, however often it comes (design, section 4.1)."""
+        return {
+            "connection": self.connection,
+            "instance_id": self.instance_id,
+            "name": name,
+            "scheduled_time": self.scheduled_time.isoformat(),
+        }
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -117,8 +128,13 @@ def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now
     Raises `InvalidRequest` that names every wrong field.
     """
     request = parse_strictly(BackupRequest, {"scheduled_time": default_time.isoformat(), **data}, "backup request")
-    if request.scheduled_time > now + FURTHEST_AHEAD:
-        expected = BackupRequest.model_fields["scheduled_time"].description or ""
-        came = f"{shorten(data.get('scheduled_time'))} (it is {now.isoformat(timespec='seconds')} now)"
-        raise InvalidRequest("backup request", [FieldProblem("scheduled_time", expected, came)])
+    check_ahead("backup request", request.scheduled_time, now=now)
     return request
+
+
+def check_ahead(subject: str, scheduled_time: datetime, *, now: datetime) -> None:
+    """Raise `InvalidRequest` for a run that is further ahead than a clock may be off."""
+    if scheduled_time > now + FURTHEST_AHEAD:
+        expected = BackupRequest.model_fields["scheduled_time"].description or ""
+        came = f"'{scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
+        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, came)])

@@ -5,7 +5,8 @@ a function killed a moment later has still told what it did.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp
+from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, InvalidRequest
 from gaussdb_backup.facts import describe_backup, describe_error, readable
 from gaussdb_backup.models import Backup
+from gaussdb_backup.plans import Decision, Verdict
+from gaussdb_backup.requests import read_facts
 from gaussdb_backup.settings import Settings
 from gaussdb_backup.tracking import Finding, Status
+from gaussdb_backup.validation import parse_object
 
 QUIET = ("boto3", "botocore", "httpx", "httpcore", "urllib3")
 """Libraries whose INFO records are not the story of a run (httpx prints every address it calls)."""
@@ -88,12 +92,37 @@ class Telemetry:
         special = {Status.UNKNOWN: self._logger.warning, Status.BUILDING: self._logger.debug}
         return special.get(status, self._logger.info)
 
+    def dispatched(self, decisions: Sequence[Decision], *, facts: Mapping[str, Any], dry_run: bool) -> None:
+        """Tell what became of each instance of a plan, and how many there were of each."""
+        for decision in decisions:
+            extra = readable({**facts, **decision.facts, "dry_run": dry_run})
+            if decision.verdict is Verdict.REFUSED:
+                self._logger.error("backup request refused", extra=extra)
+                self._measure({Metric.BACKUP_REJECTED: 1}, {**facts, **decision.facts})
+            elif decision.verdict is Verdict.SKIPPED:
+                self._logger.warning("instance skipped", extra=extra)
+            else:
+                self._logger.debug("backup request queued", extra=extra)
+        counts = Counter(decision.verdict.value for decision in decisions)
+        tell = self._logger.info if decisions else self._logger.warning
+        tell(
+            "plan dispatched",
+            extra=readable({**facts, "dry_run": dry_run, **{v.value: counts[v.value] for v in Verdict}}),
+        )
+
     def api_version_switched(self, *, connection: str) -> None:
         """Tell that the documented path is gone and its successor is used from now on."""
         self._logger.warning(
             "the API no longer serves mysql/v3, using v3: set api_version in the secret",
             extra={"connection": connection},
         )
+
+    def given_up(self, error: Exception, *, message_id: str, body: str) -> None:
+        """Tell that a request went to the dead-letter queue. One that was merely put off so far is now rejected."""
+        facts = {**_read_facts(body), **_describe_any(error), "message_id": message_id}
+        self._logger.error("backup request given up", extra=readable(facts))
+        if not isinstance(error, FixRequest | GiveUp):
+            self._measure({Metric.BACKUP_REJECTED: 1}, facts)
 
     def message_unreadable(self, error: GaussDBBackupError, *, message_id: str) -> None:
         """Tell that a message of our own making cannot be read."""
@@ -150,6 +179,17 @@ class Telemetry:
             if instance_id and self._settings.metrics_per_instance:
                 metrics.add_dimensions(service=service, connection=connection, instance_id=instance_id)
         metrics.flush_metrics()
+
+
+def _describe_any(error: Exception) -> dict[str, Any]:
+    return describe_error(error) if isinstance(error, GaussDBBackupError) else {"error_type": type(error).__name__}
+
+
+def _read_facts(body: str) -> dict[str, Any]:
+    try:
+        return read_facts(parse_object(body, "backup request"))
+    except InvalidRequest:
+        return {}
 
 
 def _measures(finding: Finding) -> dict[Metric, float]:

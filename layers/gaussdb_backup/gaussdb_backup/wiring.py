@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING
 
 import boto3
 import httpx
@@ -13,6 +14,9 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
 from gaussdb_backup.aws.bus import EventBus
+from gaussdb_backup.aws.circuit import PAUSE, Circuit
+from gaussdb_backup.aws.claims import Claims
+from gaussdb_backup.aws.intake import Intake
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.aws.secrets import SecretConnection
 from gaussdb_backup.delays import pick_delay
@@ -21,6 +25,10 @@ from gaussdb_backup.operations.track import RecentBackups
 from gaussdb_backup.settings import read_settings
 from gaussdb_backup.telemetry import Telemetry
 from gaussdb_backup.tracking import TrackingMessage
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_sqs import SQSClient
 
 AWS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 """Short enough that a function meets its own timeout last."""
@@ -40,8 +48,11 @@ class Services:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spread: Callable[[], float] = random.random,
         transport: httpx.BaseTransport | None = None,
+        pause: timedelta = PAUSE,
     ) -> None:
         """`transport` takes the place of the network to the API, `spread` gives jitter from 0 to 1.
+
+        `pause` is how long no call is made for a connection whose credentials were refused.
 
         Raises `InvalidSettings` that names every wrong variable.
         """
@@ -50,6 +61,7 @@ class Services:
         self.now = now
         self._spread = spread
         self._transport = transport
+        self._pause = pause
         self._clients: list[GaussDBApi] = []
         self.api = cache(self._make_api)  # one HTTP client per connection and execution environment
         self.recent = cache(self._make_recent)
@@ -70,6 +82,7 @@ class Services:
             timeout=self.settings.http_timeout_seconds,
             now=self.now,
             transport=self._transport,
+            guard=Circuit(connection, table=self.settings.state_table, client=self._dynamodb, pause=self._pause).guard,
             on_version_switch=partial(self.telemetry.api_version_switched, connection=connection),
         )
         self._clients.append(client)
@@ -98,14 +111,44 @@ class Services:
         return SecretsProvider(boto_config=AWS)
 
     @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return boto3.client("dynamodb", config=AWS)
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        return boto3.client("sqs", config=AWS)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Who is making which backup."""
+        return Claims(self.settings.state_table, client=self._dynamodb)
+
+    @cached_property
+    def requests(self) -> Queue:
+        """The queue of requests."""
+        return Queue(self.settings.backup_queue_url, client=self._sqs)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What takes requests from their queue."""
+        return Intake(
+            queue=self.requests,
+            dead_letters=Queue(self.settings.backup_dlq_url, client=self._sqs),
+            patience=self.settings.start_deadline_seconds,
+            report=self.telemetry,
+            now=self.now,
+            spread=self._spread,
+        )
+
+    @cached_property
     def tracking_queue(self) -> Queue:
         """The queue of followed backups."""
-        return Queue(self.settings.tracking_queue_url, client=boto3.client("sqs", config=AWS))
+        return Queue(self.settings.tracking_queue_url, client=self._sqs)
 
     @cached_property
     def tracking_dead_letters(self) -> Queue:
         """Where tracking messages go that cannot be read."""
-        return Queue(self.settings.tracking_dlq_url, client=boto3.client("sqs", config=AWS))
+        return Queue(self.settings.tracking_dlq_url, client=self._sqs)
 
     @cached_property
     def bus(self) -> EventBus:

@@ -11,15 +11,23 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest
 from gaussdb_backup.validation import parse_object, shorten
 
+RUN_TIME = "ScheduledTime"
+"""Attribute of a message that has been a dead letter: the run it belongs to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of a queue message. `sent_at` is the same at each delivery; `attempt` counts them from 1."""
+    """One delivery of a queue message. `sent_at` is the same at each delivery; `attempt` counts them from 1.
+
+    `run_at` is the time of the run that the message belongs to if its body names none: when it was first sent, even
+    if it has been a dead letter since.
+    """
 
     id: str
     receipt_handle: str
     body: str
     sent_at: datetime
+    run_at: datetime
     attempt: int
 
 
@@ -70,6 +78,13 @@ def answer_with_failures(failed: Iterable[Message]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
 
+def _read_run_time(attributes: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(attributes[RUN_TIME]["stringValue"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _is_message(record: object) -> bool:
     if not isinstance(record, dict) or not isinstance(record.get("attributes"), dict):
         return False
@@ -78,10 +93,12 @@ def _is_message(record: object) -> bool:
 
 def _read(record: SQSRecord) -> Message:
     attributes = record.attributes
+    sent_at = datetime.fromtimestamp(int(attributes.sent_timestamp) / 1000, tz=UTC)
     return Message(
         id=record.message_id,
         receipt_handle=record.receipt_handle,
         body=record.body,
-        sent_at=datetime.fromtimestamp(int(attributes.sent_timestamp) / 1000, tz=UTC),
+        sent_at=sent_at,
+        run_at=_read_run_time(record.raw_event.get("messageAttributes") or {}) or sent_at,
         attempt=int(attributes.approximate_receive_count),
     )

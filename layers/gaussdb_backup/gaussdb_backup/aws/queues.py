@@ -1,6 +1,6 @@
 """Queues: sending, and putting back what is not finished."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ ENTRIES = 10
 """Entries of one batch call of SQS."""
 LONGEST_DELAY = timedelta(seconds=900)
 LONGEST_INVISIBLE = timedelta(hours=12)
-TRIES = 2
+TRIES = 3
 
 
 class Queue:
@@ -44,10 +44,32 @@ class Queue:
         except (BotoCoreError, ClientError) as error:
             raise TryLater(f"the queue {self._url} took no message ({error}): repeat the request") from error
 
+    def send_all(self, bodies: Sequence[str]) -> list[bool]:
+        """Send messages, ten at a time; tell for each whether the queue has it. What SQS refuses is offered again.
+
+        Sending again after a failure may make second messages.
+        """
+        taken = [False] * len(bodies)
+        for _ in range(TRIES):
+            refused = [index for index, done in enumerate(taken) if not done]
+            for indexes in batched(refused, ENTRIES, strict=False):
+                for index in self._send_ten({index: bodies[index] for index in indexes}):
+                    taken[index] = True
+        return taken
+
+    def _send_ten(self, bodies: Mapping[int, str]) -> list[int]:
+        """Return which were taken."""
+        entries = [{"Id": str(index), "MessageBody": body} for index, body in bodies.items()]
+        try:
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
+        except (BotoCoreError, ClientError):
+            return []
+        return [int(entry["Id"]) for entry in answer.get("Successful", [])]
+
     def put_back(self, delays: Mapping[str, timedelta]) -> int:
         """Let messages, named by their receipt handles, be seen again after a delay; return how many SQS refused.
 
-        What SQS refuses is offered once more; after that such a message comes back after the queue's own visibility
+        What SQS refuses is offered again; after that such a message comes back after the queue's own visibility
         timeout, so nothing is lost by it.
         """
         seconds = {handle: int(min(delay, LONGEST_INVISIBLE).total_seconds()) for handle, delay in delays.items()}

@@ -33,6 +33,9 @@ MOST_DELETIONS = 50
 """Ids of one batch deletion (contract, section 3)."""
 
 
+Guard = Callable[[Callable[[], Answer]], Answer]
+
+
 class ConnectionSource(Protocol):
     """Where the client learns where and as whom to call."""
 
@@ -57,14 +60,19 @@ class GaussDBApi:
         *,
         timeout: timedelta,
         now: Callable[[], datetime],
+        guard: Guard = lambda call: call(),
         on_version_switch: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`timeout` is for one call. `on_version_switch` is told when the documented path is gone for good."""
+        """`timeout` is for one call. `on_version_switch` is told when the documented path is gone for good.
+
+        `guard` makes each call, or raises in its place.
+        """
         self._source = source
         self._timeout = timeout
         self._now = now
+        self._guard = guard
         self._on_version_switch = on_version_switch
         self._retry = retry_reads(sleep)
         self._transport = transport
@@ -86,7 +94,7 @@ class GaussDBApi:
         if description:
             body["description"] = description
         call = Call("create backup", "POST", "/backups/create", self._family(), changes=True, body=body)
-        answer = self._call(call)
+        answer = self._guarded(call)
         content = parse_body(answer.content) or {}
         try:
             return CreatedBackup.model_validate({"backup": content["backup"], "job_id": content.get("job_id")})
@@ -124,7 +132,7 @@ class GaussDBApi:
 
     def delete_backup(self, backup_id: str) -> None:
         """Ask for the deletion of one backup; it leaves the list a while later."""
-        self._call(Call("delete backup", "DELETE", f"/backups/{backup_id}", "v3", changes=True))
+        self._guarded(Call("delete backup", "DELETE", f"/backups/{backup_id}", "v3", changes=True))
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
         """Ask for the deletion of at most 50 backups; what was refused is in the answer, not raised."""
@@ -133,7 +141,7 @@ class GaussDBApi:
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
         body: dict[str, object] = {"backup_ids": list(backup_ids)}
         call = Call("delete backups", "DELETE", "/backups", "v3", changes=True, body=body)
-        answer = self._call(call)
+        answer = self._guarded(call)
         content = parse_body(answer.content)
         if content is None:
             raise self._unusable(call, answer, "cannot be read")
@@ -174,11 +182,14 @@ class GaussDBApi:
 
     def _page(self, call: Call, key: str, *, offset: int) -> list[dict[str, Any]]:
         parameters = {**call.parameters, "offset": str(offset), "limit": str(PAGE)}
-        answer: Answer = self._retry(self._call, replace(call, parameters=parameters))
+        answer: Answer = self._retry(self._guarded, replace(call, parameters=parameters))
         items = (parse_body(answer.content) or {}).get(key)
         if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
             raise self._unusable(call, answer, f"has no list of {key}")
         return items
+
+    def _guarded(self, call: Call) -> Answer:
+        return self._guard(lambda: self._call(call))
 
     def _call(self, call: Call) -> Answer:
         """Make one call; on the successor's path if that one is gone, with the secret read anew if refused."""
