@@ -52,15 +52,38 @@ class Stack:
         return {name: self.resolve(value) for name, value in {**shared, **own}.items()} | overrides
 
     def resolve(self, value: Any) -> str:  # noqa: ANN401 - a value of a template
-        """Fill in `Ref` and `Sub`. Raises `KeyError` for an unknown reference or another intrinsic function."""
+        """Fill in `Ref`, `Sub`, `Join` and `If`. Raises `KeyError` for an unknown reference or another function."""
         if not isinstance(value, dict):
             return str(value)
-        if "Fn::Sub" in value:
-            return re.sub(r"\$\{([\w:.]+)\}", lambda match: self._lookup(match[1]), value["Fn::Sub"])
-        return self._lookup(value["Ref"])
+        [(function, argument)] = value.items()
+        return {"Ref": self._lookup, "Fn::Sub": self._sub, "Fn::Join": self._join, "Fn::If": self._if}[function](
+            argument
+        )
 
     def _lookup(self, name: str) -> str:
         return ChainMap(dict(self.parameters), dict(self.resources), PSEUDO_PARAMETERS)[name]
+
+    def _sub(self, argument: Any) -> str:  # noqa: ANN401 - a value of a template
+        text, names = argument if isinstance(argument, list) else (argument, {})
+        own = {name: self.resolve(value) for name, value in names.items()}
+        return re.sub(r"\$\{([\w:.]+)\}", lambda match: own.get(match[1]) or self._lookup(match[1]), text)
+
+    def _join(self, argument: list[Any]) -> str:
+        """Join a list, or a parameter of type CommaDelimitedList."""
+        separator, parts = argument
+        values = self.resolve(parts).split(",") if isinstance(parts, dict) else [self.resolve(part) for part in parts]
+        return str(separator).join(values)
+
+    def _if(self, argument: list[Any]) -> str:
+        condition, then, otherwise = argument
+        return self.resolve(then if self._holds(self.template["Conditions"][condition]) else otherwise)
+
+    def _holds(self, condition: Mapping[str, Any]) -> bool:
+        [(function, argument)] = condition.items()
+        if function == "Fn::Not":
+            return not self._holds(argument[0])
+        first, second = argument if function == "Fn::Equals" else condition["Fn::Equals"]
+        return self.resolve(first) == self.resolve(second)
 
     def event(self, function: str, kind: str) -> dict[str, Any]:
         """Return the properties of a function's event of a kind, such as `SQS` or `ScheduleV2`."""

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.console import Console
 
 from . import world as worlds
 from .judge import find_differences
-from .run import NAMES, ask_all, follow_all, list_held
+from .run import ask_all, list_held, settle
 from .scenario import INSTANCES
 from .view import View
 
@@ -23,14 +22,13 @@ def main() -> int:
     view = View(Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False))
     view.heading(len(INSTANCES))
     with worlds.start() as world, _keeping_the_log(world):
+        now = datetime.now(UTC)
         told = []
-        for one in ask_all(world, datetime.now(UTC)):
+        for one in ask_all(world, now):
             view.progress(one)
             told.append(one)
-        names = {one.backup_id: NAMES[one.instance_id] for one in told if one.backup_id}
-        with view.following(names) as following:
-            ends = follow_all(world, set(names), following.show)
-        told = [replace(one, status=ends.get(one.backup_id or "")) for one in told]
+        with view.following() as following:
+            told = settle(world, now, told, following.show)
         view.summary(told)
         view.events(world.events)
         events = [(event["detail"]["backup_id"], event["detail"]["status"]) for event in world.events]

@@ -1,81 +1,107 @@
-"""Asks what the scenario asks, follows what began, and writes down what the handlers said."""
+"""Asks what the scenario asks, pumps the queues until everything has ended, and writes down what was said."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from gaussdb_backup.errors import GaussDBBackupError
 
-from .judge import Held, Told
+from . import scenario
+from .judge import MADE, Held, Told
 from .scenario import INSTANCES, Step, steps
 from .world import World
 
-PATIENCE_SECONDS = 40.0
-OUTCOME_OF_MESSAGE = {"backup request put off": "put off", "backup request rejected": "rejected"}
+PATIENCE_SECONDS = 58.0
+OUTCOMES = {
+    "backup request put off": "put off",
+    "backup request rejected": "rejected",
+    "instance skipped": "skipped",
+}
 NAMES = {instance.id: name for name, instance in INSTANCES.items()}
 
 
 def ask_all(world: World, now: datetime) -> Iterator[Told]:
-    """Ask one after the other; yield what the handlers said. Queue messages go in one batch, as they came."""
-    plan = steps(now.astimezone(UTC).isoformat(timespec="seconds"))
+    """Ask everything, and deliver the queue's messages once; yield what the handlers said of each at first."""
+    run = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    plan = steps(run)
     for step in plan:
-        if step.way == "queue":
+        if step.way == "direct":
+            yield _ask(world, step)
+        elif step.way == "queue":
             world.send(step.request)
-        else:
-            yield _ask(world, step, now)
-    seen = len(world.records)
+    world.dispatch(world.schedule_payload(run))
     world.requests.run_until_empty()
-    told = [record for record in world.records[seen:] if "instance_id" in record]
     for step in plan:
-        if step.way == "queue":
-            instance_id = step.request["instance_id"]
-            said = next((record for record in told if record["instance_id"] == instance_id), {})
-            yield _read(step, instance_id, said)
+        if step.way != "direct":
+            yield _read(step, _last_record(world, step))
 
 
-def _ask(world: World, step: Step, now: datetime) -> Told:
-    request = step.request
-    if step.way == "schedule":
-        request = world.schedule_payload(request["instance_id"], now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+def _ask(world: World, step: Step) -> Told:
     try:
-        answer = world.create(request)
+        answer = world.create(step.request)
     except GaussDBBackupError as error:
-        return _read(step, request["instance_id"], {"message": "failed", "error_message": str(error)})
+        return _read(step, {"message": "failed", "error_message": str(error)})
     backup = {"backup_id": answer["backup"]["id"], "backup_name": answer["backup"]["name"]}
-    return _read(step, request["instance_id"], {"outcome": answer["outcome"], **backup})
+    return _read(step, {"outcome": answer["outcome"], **backup})
 
 
-def _read(step: Step, instance_id: str, said: Mapping[str, Any]) -> Told:
+def _last_record(world: World, step: Step) -> Mapping[str, Any]:
+    """Return the last log record that says what became of a request: of the schedule, or one sent by hand."""
+    schedule = "nightly" if step.way == "plan" else None
+    said = [
+        record
+        for record in world.records
+        if record.get("instance_id") == step.request["instance_id"]
+        and record.get("schedule") == schedule
+        and ("outcome" in record or record["message"] in OUTCOMES)
+    ]
+    return said[-1] if said else {}
+
+
+def _read(step: Step, said: Mapping[str, Any]) -> Told:
     """Read what was said: a log record, or an answer in the same words."""
     message = said.get("message", "said nothing")
     return Told(
         title=step.title,
-        instance_id=instance_id,
+        instance_id=step.request["instance_id"],
         expected=step.expected,
-        outcome=said.get("outcome") or OUTCOME_OF_MESSAGE.get(message, message),
+        outcome=said.get("outcome") or OUTCOMES.get(message, message),
         backup_id=said.get("backup_id"),
         backup_name=said.get("backup_name"),
         should_end=step.ends,
-        reason=said.get("error_message", ""),
-        by_queue=step.way == "queue",
+        reason=said.get("reason") or said.get("error_message", ""),
+        by_queue=step.way == "queue" or (step.way == "plan" and step.expected != "skipped"),
     )
 
 
-def follow_all(world: World, expected: set[str], show: Callable[[dict[str, str]], None]) -> dict[str, str]:
-    """Play the tracking queue's event source until every backup ended; return the end of each, by backup id.
+def settle(world: World, now: datetime, told: Sequence[Told], show: Callable[[Sequence[Told]], None]) -> list[Told]:
+    """Play both queues' event sources until each request has its backup and each backup its end; return it all.
 
-    `show` gets, at each turn, the status of each backup as the handlers or, while it builds, the cloud tells it.
+    `show` gets, at each turn, what is known by then.
     """
-    ends: dict[str, str] = {}
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not expected <= ends.keys() and time.monotonic() < deadline:
+    plan = {step.title + step.request["instance_id"]: step for step in steps(now.astimezone(UTC).isoformat())}
+    began = time.monotonic()
+    current = list(told)
+    while time.monotonic() - began < PATIENCE_SECONDS:
+        if time.monotonic() - began > scenario.READY_AFTER_SECONDS:
+            world.cloud.change_instance(scenario.READY, status="ACTIVE")
+        world.requests.run_until_empty()
         world.tracking.run_until_empty()
         world.collect_events()
         ends = {event["detail"]["backup_id"]: event["detail"]["status"] for event in world.events}
-        show({backup_id: ends.get(backup_id) or "BUILDING" for backup_id in expected})
+        current = [_update(world, one, plan[one.title + one.instance_id], ends) for one in current]
+        show(current)
+        if all(one.status or not one.should_end for one in current):
+            break
         time.sleep(0.25)
-    return ends
+    return current
+
+
+def _update(world: World, one: Told, step: Step, ends: Mapping[str, str]) -> Told:
+    latest = one if one.outcome in MADE or step.way == "direct" else _read(step, _last_record(world, step))
+    return replace(latest, status=ends.get(latest.backup_id or ""))
 
 
 def list_held(world: World) -> list[Held]:

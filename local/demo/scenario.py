@@ -21,10 +21,14 @@ INSTANCES = {
     "stock": huawei.Instance(id=_id(4), name="stock", backup_seconds=4, size_mb=4_096),
     "reports": huawei.Instance(id=_id(5), name="reports", backup_seconds=6, backup_ends="FAILED"),
     "archive": huawei.Instance(id=_id(6), name="archive", backup_ends=None),
-    "search": huawei.Instance(id=_id(7), name="search", status="REBOOTING"),
+    "search": huawei.Instance(id=_id(7), name="search", backup_seconds=2, status="REBOOTING"),
+    "legacy": huawei.Instance(id=_id(8), name="legacy", status="FROZEN"),
 }
-"""`reports` fails, `archive` never ends, `search` is busy."""
+"""`reports` fails, `archive` never ends, `search` is busy at first, `legacy` cannot be backed up."""
 
+READY = INSTANCES["search"].id
+READY_AFTER_SECONDS = 5
+NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
 FLEET = huawei.Fleet(projects=(huawei.Project(),), access_keys=(KEY,), instances=tuple(INSTANCES.values()))
 FAULTS = (huawei.lost_answer(instance_id=INSTANCES["payments"].id),)
 """The answer to one create is lost after the API did the work."""
@@ -34,8 +38,8 @@ FAULTS = (huawei.lost_answer(instance_id=INSTANCES["payments"].id),)
 class Step:
     """One thing that is asked: of whom, how, and what should come of it in the end.
 
-    `way` is schedule, direct or queue. `expected` is created, adopted, put off or rejected; `ends` the status at
-    which following stops, `None` where there is nothing to follow.
+    `way` is plan, direct or queue. `expected` is created, adopted, skipped or rejected; `ends` the status at which
+    following stops, `None` where there is nothing to follow.
     """
 
     title: str
@@ -51,25 +55,25 @@ def request(instance: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - f
 
 
 def steps(scheduled_time: str) -> tuple[Step, ...]:
-    """Return what is asked in the run of `scheduled_time`. The schedule's own payload is put in by the runner."""
+    """Return what is asked in the run of `scheduled_time`, the schedule's part first: its payload is the template's."""
     upgrade = request(
         "customers",
         name_template="before-upgrade-{instance_name}",
         scheduled_time=scheduled_time,
         description="Before 8.0.28",
     )
-    nightly = {
-        "name_template": "nightly-{instance_name}-{scheduled_time:%Y%m%d-%H%M}",
-        "scheduled_time": scheduled_time,
-    }
     return (
-        Step("the nightly schedule", "schedule", request("orders"), "created", "COMPLETED"),
         Step("a person, before an upgrade", "direct", upgrade, "created", "COMPLETED"),
-        Step("… who asks again, to be sure", "direct", upgrade, "adopted", "COMPLETED"),
-        Step("a queue message whose answer is lost", "queue", request("payments", **nightly), "adopted", "COMPLETED"),
-        Step("a queue message", "queue", request("stock", **nightly), "created", "COMPLETED"),
-        Step("a queue message; its backup will fail", "queue", request("reports", **nightly), "created", "FAILED"),
-        Step("a queue message; its backup never ends", "queue", request("archive", **nightly), "created", "OVERDUE"),
-        Step("a queue message; the instance is busy", "queue", request("search", **nightly), "put off"),
+        Step("… who asks again, to be sure: the same backup", "direct", upgrade, "created", "COMPLETED"),
         Step("a queue message that is invalid", "queue", request("stock", instance_id="stock-01"), "rejected"),
+        Step("the nightly schedule", "plan", request("orders"), "created", "COMPLETED"),
+        Step(
+            "the nightly schedule; busy with the person's backup", "plan", request("customers"), "created", "COMPLETED"
+        ),
+        Step("the nightly schedule; the API's answer is lost", "plan", request("payments"), "adopted", "COMPLETED"),
+        Step("the nightly schedule", "plan", request("stock"), "created", "COMPLETED"),
+        Step("the nightly schedule; its backup will fail", "plan", request("reports"), "created", "FAILED"),
+        Step("the nightly schedule; its backup never ends", "plan", request("archive"), "created", "OVERDUE"),
+        Step("the nightly schedule; the instance is busy at first", "plan", request("search"), "created", "COMPLETED"),
+        Step("the nightly schedule; the instance is frozen", "plan", request("legacy"), "skipped"),
     )

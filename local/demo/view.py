@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .judge import Told
+from .judge import MADE, Told
 from .run import NAMES
 
 COLOURS = {
@@ -17,6 +17,7 @@ COLOURS = {
     "adopted": "cyan",
     "put off": "yellow",
     "rejected": "magenta",
+    "skipped": "magenta",
     "BUILDING": "blue",
     "COMPLETED": "green",
     "AVAILABLE": "green",
@@ -29,6 +30,7 @@ MEANINGS = {
     "adopted": "had its backup already: none made twice",
     "put off": "stays in the queue, is tried again",
     "rejected": "can never succeed; the others go on",
+    "skipped": "cannot be backed up",
 }
 
 
@@ -54,14 +56,14 @@ class View:
         self.console.print(Text("  ") + outcome, Text(f"{name:<10} {told.title}"))
 
     @contextmanager
-    def following(self, names: dict[str, str]) -> Iterator["Following"]:
-        """Show the status of each backup while it is followed; `names` gives the instance of each."""
-        self.console.print(f"\nFollowing {len(names)} backups to their end:")
+    def following(self) -> Iterator["Following"]:
+        """Show what becomes of each request and backup until all have ended."""
+        self.console.print("\nUntil every backup has ended (time for a busy instance to come back included):")
         if not self.console.is_terminal:
-            yield Following(names, self.console, None)
+            yield Following(self.console, None)
             return
         with Live(console=self.console, refresh_per_second=8) as live:
-            yield Following(names, self.console, live)
+            yield Following(self.console, live)
 
     def summary(self, told: Sequence[Told]) -> None:
         """Show every request with what became of it: a table, or where nobody looks a line for each."""
@@ -120,26 +122,32 @@ def _line(one: Told) -> str:
 
 @dataclass
 class Following:
-    """The status of the followed backups as it changes."""
+    """What became of each request so far."""
 
-    names: dict[str, str]
     console: Console
     live: Live | None
-    last: dict[str, str] | None = None
+    last: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def show(self, statuses: dict[str, str]) -> None:
-        """Show where each backup is: the whole picture live, else a line for each change."""
+    def show(self, told: Sequence[Told]) -> None:
+        """Show where each is: the whole picture live, else a line for each change."""
+        states = {(one.instance_id, one.title): one.status or _state(one) for one in told}
         if self.live is not None:
-            self.live.update(self._picture(statuses))
-        for backup_id, status in statuses.items() if self.live is None else ():
-            if (self.last or {}).get(backup_id) != status:
-                self.console.print(f"  {self.names[backup_id]:<10} {status}", highlight=False)
-        self.last = dict(statuses)
+            self.live.update(self._picture(states))
+        else:
+            for key, state in states.items():
+                if self.last.get(key) != state:
+                    self.console.print(f"  {state:<10} {NAMES.get(key[0], key[0]):<10} {key[1]}", highlight=False)
+        self.last = states
 
-    def _picture(self, statuses: dict[str, str]) -> Table:
+    def _picture(self, states: dict[tuple[str, str], str]) -> Table:
         table = Table.grid(padding=(0, 2))
-        for backup_id, name in self.names.items():
-            status = statuses.get(backup_id, "BUILDING")
-            dots = "building …" if status == "BUILDING" else ""
-            table.add_row(f"  {name}", Text(status, style=COLOURS.get(status, "")), dots)
+        for (instance_id, title), state in states.items():
+            dots = "…" if state in ("BUILDING", "put off") else ""
+            table.add_row(
+                f"  {NAMES.get(instance_id, instance_id)}", Text(state, style=COLOURS.get(state, "")), dots, title
+            )
         return table
+
+
+def _state(one: Told) -> str:
+    return "BUILDING" if one.outcome in MADE else one.outcome

@@ -24,6 +24,7 @@ class World:
     cloud: huawei.Cloud
     aws: local_aws.LocalAws
     create: local_aws.LocalFunction
+    dispatch: local_aws.LocalFunction
     output: io.StringIO
     requests: Pump
     tracking: Pump
@@ -36,11 +37,11 @@ class World:
         lines = (json.loads(line) for line in self.output.getvalue().splitlines() if line.startswith("{"))
         return [line for line in lines if "_aws" not in line]
 
-    def schedule_payload(self, instance_id: str, scheduled_time: str) -> dict[str, Any]:
+    def schedule_payload(self, scheduled_time: str) -> dict[str, Any]:
         """Return what the template's schedule sends, as EventBridge Scheduler fills it in."""
-        schedule = self.aws.stack.event("CreateBackupFunction", "ScheduleV2")
+        schedule = self.aws.stack.event("DispatchBackupsFunction", "ScheduleV2")
         text = self.aws.stack.resolve(schedule["Input"]).replace(SCHEDULED_TIME, scheduled_time)
-        payload: dict[str, Any] = {**json.loads(text), "instance_id": instance_id}
+        payload: dict[str, Any] = json.loads(text)
         return payload
 
     def send(self, request: Mapping[str, Any]) -> None:
@@ -77,7 +78,7 @@ def start() -> Iterator[World]:
         cloud.add_fault(fault)
     with isolated(), ExitStack() as stack:
         running = stack.enter_context(huawei.serve(cloud))
-        aws = stack.enter_context(local_aws.start(Connection=scenario.CONNECTION))
+        aws = stack.enter_context(local_aws.start(Connection=scenario.CONNECTION, NameTemplate=scenario.NAME_TEMPLATE))
         aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))
         output = io.StringIO()
         create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
@@ -86,6 +87,7 @@ def start() -> Iterator[World]:
             cloud=cloud,
             aws=aws,
             create=create,
+            dispatch=_load(stack, aws, "dispatch_backups", "DispatchBackupsFunction", output),
             output=output,
             requests=_pump(aws, create, "CreateBackupFunction", "BackupQueue"),
             tracking=_pump(aws, track, "TrackBackupsFunction", "TrackingQueue"),
