@@ -1,0 +1,176 @@
+"""Exactly the bad ends reach a person, as a text that reads well whatever is known."""
+
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gaussdb_backup.aws.bus import DETAIL_TYPE, SOURCE, EventBus
+from gaussdb_backup.tracking import Status
+from tests.functions.conftest import SETTINGS
+from tests.project.emission import event_of
+from tests.project.stack import Stack
+from tests.support import ORDERS
+
+BAD_ENDS = {status for status in Status if status.is_bad_end}
+NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
+ENVELOPE = {"time"}
+
+
+@pytest.fixture(scope="session")
+def stack(template: dict[str, Any]) -> Stack:
+    return Stack(template)
+
+
+@pytest.fixture(scope="session")
+def rules(stack: Stack) -> dict[str, Any]:
+    return stack.of_type("AWS::Events::Rule")
+
+
+@pytest.fixture
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, SETTINGS[name])
+    with mock_aws():
+        yield
+
+
+def transformer(rule: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The paths, and the template's lines without their quotes."""
+    [target] = rule["Targets"]
+    lines = target["InputTransformer"]["InputTemplate"].splitlines()
+    assert all(re.fullmatch(r'"[^"\\]+"', line) for line in lines), "EventBridge takes a text as one string a line"
+    return target["InputTransformer"]["InputPathsMap"], [line.strip('"') for line in lines]
+
+
+def render(rule: dict[str, Any], detail: dict[str, Any]) -> str:
+    """Fill in the text as EventBridge does: what an event does not have is left out."""
+    paths, lines = transformer(rule)
+    known = {f"$.detail.{name}": str(value) for name, value in detail.items()} | {"$.time": "2026-11-23T02:00:00Z"}
+    return re.sub(r"<(\w+)>", lambda match: known.get(paths[match[1]], ""), "\n".join(lines))
+
+
+@pytest.mark.usefixtures("_aws")
+def test_exactly_the_bad_ends_match_and_each_by_one_rule(rules: dict[str, Any]) -> None:
+    """Moto's rules judge the patterns, on events as the code puts them on the bus."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in rules}
+    for name, rule in rules.items():
+        events.put_rule(Name=name, EventPattern=json.dumps(rule["EventPattern"]))
+        attributes = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
+    assert all(EventBus("default", client=events).publish([event_of(status) for status in Status]))
+    detail = json.dumps(event_of(Status.FAILED))
+    for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
+        events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
+    told = [
+        Status(json.loads(message["Body"])["detail"]["status"])
+        for url in queues.values()
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    ]
+    assert sorted(told) == sorted(BAD_ENDS)
+
+
+@pytest.mark.usefixtures("_aws")
+def test_cloudformation_makes_the_rules_with_the_topic_as_their_target(template: dict[str, Any]) -> None:
+    resources = {name: each for name, each in template["Resources"].items() if each["Type"] in NOTIFYING}
+    body = {"Parameters": template["Parameters"], "Resources": resources}
+    boto3.client("cloudformation").create_stack(
+        StackName="s",
+        TemplateBody=json.dumps(body),
+        Parameters=[{"ParameterKey": "RunbookUrl", "ParameterValue": "https://wiki.example/runbook"}],
+    )
+    [topic] = [item["TopicArn"] for item in boto3.client("sns").list_topics()["Topics"]]
+    events = boto3.client("events")
+    names = [rule["Name"] for rule in events.list_rules(EventBusName="default")["Rules"]]
+    assert len(names) == len(BAD_ENDS)
+    for name in names:
+        [target] = events.list_targets_by_rule(Rule=name)["Targets"]
+        assert target["Arn"] == topic
+        assert "https://wiki.example/runbook#backup-" in target["InputTransformer"]["InputTemplate"]
+
+
+def test_rules_listen_to_what_the_code_says_where_it_says_it(rules: dict[str, Any], template: dict[str, Any]) -> None:
+    for rule in rules.values():
+        assert rule["EventPattern"]["source"] == [SOURCE]
+        assert rule["EventPattern"]["detail-type"] == [DETAIL_TYPE]
+    raw = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
+    functions = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(functions["EVENT_BUS_NAME"])}
+
+
+def test_every_path_is_a_field_that_the_code_puts_into_events(rules: dict[str, Any]) -> None:
+    known = {f"$.detail.{field}" for field in event_of(Status.FAILED)} | {f"$.{field}" for field in ENVELOPE}
+    for rule in rules.values():
+        paths, lines = transformer(rule)
+        assert set(paths.values()) <= known
+        assert set(re.findall(r"<(\w+)>", "\n".join(lines))) == set(paths)
+
+
+def test_a_field_that_may_be_unknown_ends_its_line_behind_a_label(rules: dict[str, Any]) -> None:
+    always = set(event_of(Status.MISSING, bare=True)) | ENVELOPE
+    for rule in rules.values():
+        paths, lines = transformer(rule)
+        for name in {name for name, path in paths.items() if path.rpartition(".")[2] not in always}:
+            [line] = [line for line in lines if f"<{name}>" in line]
+            assert re.fullmatch(rf"[A-Z][a-z ]+: <{name}>", line)
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["all known", "little known"])
+def test_a_text_says_what_happened_to_which_backup_of_which_instance_and_where_to_read_on(
+    rules: dict[str, Any], root: Path, *, bare: bool
+) -> None:
+    runbook = (root / "docs" / "operations.md").read_text()
+    for rule in rules.values():
+        [status] = rule["EventPattern"]["detail"]["status"]
+        detail = event_of(Status(status), bare=bare)
+        text = render(rule, detail)
+        assert status in text.splitlines()[0]
+        assert all(word in text for word in (ORDERS, detail["backup_id"], detail["backup_name"], detail["connection"]))
+        assert "What to do: " in text
+        assert text.endswith(f"docs/operations.md#backup-{status.lower()}")
+        assert f"### Backup {status.lower()}" in runbook
+        assert not re.search(r"[<>{}]|None|null", text)
+
+
+def test_the_topic_lets_in_the_rules_and_the_alarms_of_this_stack(stack: Stack) -> None:
+    [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
+    statements = {each["Principal"]["Service"]: each for each in policy["PolicyDocument"]["Statement"]}
+    assert set(statements) == {"events.amazonaws.com", "cloudwatch.amazonaws.com"}
+    assert {each["Action"] for each in statements.values()} == {"sns:Publish"}
+    condition = statements["cloudwatch.amazonaws.com"]["Condition"]
+    assert condition["StringEquals"] == {"aws:SourceAccount": "AWS::AccountId"}
+    pattern = condition["ArnLike"]["aws:SourceArn"].rpartition(":alarm:")[2]
+    names = [alarm["AlarmName"] for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()]
+    assert [name for name in names if not fnmatchcase(name, pattern)] == []
+
+
+def test_eventbridge_is_let_in_without_a_condition_which_it_would_not_meet(stack: Stack) -> None:
+    [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert ("Condition" in statement) == (statement["Principal"]["Service"] != "events.amazonaws.com")
+
+
+def test_no_key_that_would_silence_the_topic(stack: Stack) -> None:
+    """With the key that AWS manages neither EventBridge nor alarms can publish."""
+    [topic] = stack.of_type("AWS::SNS::Topic").values()
+    assert "KmsMasterKeyId" not in topic
+
+
+def test_an_address_is_subscribed_only_when_there_is_one(template: dict[str, Any], stack: Stack) -> None:
+    [subscription] = stack.of_type("AWS::SNS::Subscription")
+    assert template["Resources"][subscription]["Condition"] == "HasEmail"
+    assert template["Resources"][subscription]["Properties"]["Endpoint"] == {"Ref": "NotificationEmail"}
+
+
+@pytest.mark.parametrize("address", ['say "no"', "a\\b", "<x>", "two words"])
+def test_a_runbooks_address_that_would_break_the_texts_is_refused(template: dict[str, Any], address: str) -> None:
+    pattern = template["Parameters"]["RunbookUrl"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, address)
+    assert re.fullmatch(pattern, "https://wiki.example/a?b=c&d")
