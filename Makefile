@@ -7,10 +7,10 @@ VENV := .venv
 SAM_VENV := .tools/sam
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
-CODE := functions layers/gaussdb_backup local tests
+CODE := functions layers/gaussdb_backup local tests tools
 ARGS ?=
 
-.PHONY: help demo test test-container test-load lint format check build validate lock stand-ins stop-stand-ins clean
+.PHONY: help demo test test-container test-load lint format check build validate lock redrive stand-ins stop-stand-ins clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,10 +49,16 @@ lock: $(VENV)/.complete  ## Pin the newest versions with hashes
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
 
+redrive: $(VENV)/.complete  ## Send the dead letters of STACK again, with your AWS credentials
+	@$(PYTHON) -m tools.redrive "$${STACK:?name the stack: make redrive STACK=gaussdb-backup}"
+
 stand-ins: $(VENV)/.complete  ## Run both clouds in a container, for `sam local invoke` (needs Docker on Linux)
 	@$(PYTHON) -m local.container start
 
-stop-stand-ins: $(VENV)/.complete  ## Stop them
+stop-redrive: $(VENV)/.complete  ## Send the dead letters of STACK again, with your AWS credentials
+	@$(PYTHON) -m tools.redrive "$${STACK:?name the stack: make redrive STACK=gaussdb-backup}"
+
+stand-ins: $(VENV)/.complete  ## Stop them
 	@$(PYTHON) -m local.container stop
 
 clean:  ## Remove everything that was made

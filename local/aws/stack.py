@@ -56,9 +56,13 @@ class Stack:
         if not isinstance(value, dict):
             return str(value)
         [(function, argument)] = value.items()
-        return {"Ref": self._lookup, "Fn::Sub": self._sub, "Fn::Join": self._join, "Fn::If": self._if}[function](
-            argument
-        )
+        known: dict[str, Callable[[Any], str]] = {
+            "Ref": self._lookup,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::If": self._if,
+        }
+        return known[function](argument)
 
     def _lookup(self, name: str) -> str:
         return ChainMap(dict(self.parameters), dict(self.resources), PSEUDO_PARAMETERS)[name]

@@ -70,7 +70,7 @@ def test_a_functions_environment_is_what_its_settings_need(running: aws.LocalAws
     assert settings.powertools_log_level == "WARNING"
 
 
-@pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody.Arn}"}, {"Fn::Join": []}], ids=str)
+@pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody.Arn}"}, {"Fn::ImportValue": "x"}], ids=str)
 def test_what_cannot_be_resolved_is_an_error(running: aws.LocalAws, value: Any) -> None:
     with pytest.raises(KeyError):
         running.stack.resolve(value)
@@ -85,8 +85,9 @@ def test_the_stacks_name_and_account_are_filled_in(running: aws.LocalAws) -> Non
 
 
 def test_the_schedules_payload_has_the_parameters_filled_in(running: aws.LocalAws) -> None:
-    schedule = running.stack.event("CreateBackupFunction", "ScheduleV2")
+    schedule = running.stack.event("DispatchBackupsFunction", "ScheduleV2")
     payload = json.loads(running.stack.resolve(schedule["Input"]))
+    assert payload["select"] == {"instance_ids": None, "name_pattern": "*", "tags": {}}
     assert payload["connection"] == "default"
     assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
 

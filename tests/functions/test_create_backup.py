@@ -393,7 +393,7 @@ def test_a_claim_that_another_function_has_is_waited_for(world: World) -> None:
     event = request()
     world.invoke("create_backup", event)
     table = boto3.resource("dynamodb").Table("state")
-    [claim] = [item for item in table.scan()["Items"] if item["id"].startswith("claim")]
+    [claim] = [item for item in table.scan()["Items"] if str(item["id"]).startswith("claim")]
     soon = int((datetime.now(UTC) + timedelta(minutes=2)).timestamp() * 1000)
     table.put_item(Item={**claim, "status": "INPROGRESS", "in_progress_expiration": soon})
     with pytest.raises(TryLater, match="another function is making this backup"):

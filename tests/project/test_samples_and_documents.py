@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.names import render_name
+from gaussdb_backup.models import Instance
+from gaussdb_backup.plans import Plan, Selection, Verdict, decide, parse_plan
 from gaussdb_backup.requests import BackupRequest, parse_backup_request
 from gaussdb_backup.telemetry import Metric
+from local.aws.stack import Stack
 
 NOW = datetime(2026, 11, 23, 1, 31, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -36,27 +38,53 @@ def test_there_is_a_sample_for_each_way_of_calling() -> None:
     assert {sample.stem for sample in SAMPLES} >= {"direct", "schedule", "queue_message"}
 
 
-def test_the_templates_schedule_sends_a_valid_request_with_a_legal_name(template: dict[str, Any]) -> None:
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | {
-        "InstanceId": "a" * 32
-    }
-    text = template["Resources"]["CreateBackupFunction"]["Properties"]["Events"]["Schedule"]["Properties"]["Input"][
-        "Fn::Sub"
-    ]
-    filled = re.sub(r"\$\{(\w+)\}", lambda match: str(defaults[match[1]]), text)
-    data = json.loads(filled.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z"))
-    request = parse_backup_request(data, default_time=NOW, now=NOW)
-    assert request.scheduled_time == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-    render_name(
-        request.name_template,
-        instance_id=request.instance_id,
-        scheduled_time=request.scheduled_time,
-        timezone=request.timezone,
-    )
+PLANS = sorted((ROOT / "events" / "dispatch_backups").glob("*.json"))
+
+
+@pytest.mark.parametrize("sample", PLANS, ids=lambda path: path.stem)
+def test_each_sample_of_dispatch_backups_is_a_plan(sample: Path) -> None:
+    parse_plan(json.loads(sample.read_text()), default_time=NOW, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "select"),
+    [
+        ({}, {"instance_ids": None, "name_pattern": "*", "tags": {}}),
+        ({"InstanceIds": "a" * 32}, {"instance_ids": ["a" * 32], "name_pattern": "*", "tags": {}}),
+        (
+            {
+                "InstanceIds": f"{'a' * 32},{'b' * 32}",
+                "InstanceTags": '{"env": "prod"}',
+                "InstanceNamePattern": "orders-*",
+            },
+            {"instance_ids": ["a" * 32, "b" * 32], "name_pattern": "orders-*", "tags": {"env": "prod"}},
+        ),
+    ],
+    ids=["defaults", "one instance", "all criteria"],
+)
+def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
+    template: dict[str, Any], parameters: dict[str, str], select: dict[str, Any]
+) -> None:
+    defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    stack = Stack(template, {**defaults, **parameters})
+    text = stack.resolve(stack.event("DispatchBackupsFunction", "ScheduleV2")["Input"])
+    data = json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z"))
+    assert data["select"] == select
+    plan = parse_plan(data, default_time=NOW, now=NOW)
+    assert plan.scheduled_time == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+    ids = plan.select.instance_ids or ("c" * 32,)
+    tags = dict(plan.select.tags)
+    decisions = decide(plan, [Instance(id=id_, name="orders-eu", status="ACTIVE", tags=tags) for id_ in ids])
+    assert [decision.verdict for decision in decisions] == [Verdict.QUEUED] * len(ids)
 
 
 def test_every_field_of_a_request_is_in_the_readme(readme: str) -> None:
     assert [field for field in BackupRequest.model_fields if f"`{field}`" not in readme and field != "version"] == []
+
+
+def test_every_field_of_a_plan_is_in_the_readme(readme: str) -> None:
+    fields = [*Plan.model_fields, *Selection.model_fields]
+    assert [field for field in fields if f"`{field}`" not in readme and field != "version"] == []
 
 
 def test_every_metric_is_in_the_readme_with_its_unit(readme: str) -> None:
@@ -66,7 +94,7 @@ def test_every_metric_is_in_the_readme_with_its_unit(readme: str) -> None:
 
 def test_every_message_that_the_code_logs_is_in_the_readme(readme: str) -> None:
     source = (ROOT / "layers/gaussdb_backup/gaussdb_backup/telemetry.py").read_text()
-    messages = re.findall(r"_logger\.(?:info|warning|error|exception)\(\s*\"([^\"]+)\"", source)
+    messages = re.findall(r"_logger\.(?:debug|info|warning|error|exception)\(\s*\"([^\"]+)\"", source)
     assert messages
     assert [message for message in messages if message.split(":")[0] not in readme] == []
 

@@ -89,7 +89,19 @@ def test_every_queue_is_encrypted_and_has_a_way_out(template: dict[str, Any]) ->
         for queue in queues.values()
         if "RedrivePolicy" in queue
     }
-    assert targets == {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
+    envelopes = {schedule["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for schedule in schedules(template)}
+    assert targets | envelopes == {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
+    assert targets & envelopes == set()
+
+
+def test_what_is_invoked_asynchronously_is_tried_again_and_then_kept(template: dict[str, Any]) -> None:
+    functions = of_type(template, "AWS::Serverless::Function")
+    for name in ("CreateBackupFunction", "DispatchBackupsFunction"):
+        configuration = functions[name]["EventInvokeConfig"]
+        assert configuration["MaximumRetryAttempts"] == 2
+        assert configuration["DestinationConfig"]["OnFailure"]["Destination"] == {
+            "Fn::GetAtt": ["FailedInvocationsQueue", "Arn"]
+        }
 
 
 def consumers(template: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:

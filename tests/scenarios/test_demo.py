@@ -41,7 +41,7 @@ def test_the_demo_ends_well_and_says_so(shown: subprocess.CompletedProcess[str])
 def test_the_demo_shows_each_request_with_its_outcome(shown: subprocess.CompletedProcess[str]) -> None:
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     for step in steps("2026-11-23T01:30:00Z"):
-        assert [line for line in lines if line.startswith(step.expected) and line.endswith(step.title)]
+        assert [line for line in lines if f"{step.title}: {step.expected};" in line]
 
 
 def test_the_demo_writes_no_escape_codes_where_nobody_looks(shown: subprocess.CompletedProcess[str]) -> None:

@@ -129,11 +129,16 @@ class Services:
         return Queue(self.settings.backup_queue_url, client=self._sqs)
 
     @cached_property
+    def dead_letters(self) -> Queue:
+        """Where requests go that can never succeed, or not in time."""
+        return Queue(self.settings.backup_dlq_url, client=self._sqs)
+
+    @cached_property
     def intake(self) -> Intake:
         """What takes requests from their queue."""
         return Intake(
             queue=self.requests,
-            dead_letters=Queue(self.settings.backup_dlq_url, client=self._sqs),
+            dead_letters=self.dead_letters,
             patience=self.settings.start_deadline_seconds,
             report=self.telemetry,
             now=self.now,

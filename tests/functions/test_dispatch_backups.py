@@ -1,0 +1,212 @@
+"""dispatch_backups: what it queues, skips and refuses, and what it tells."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
+from gaussdb_backup.requests import parse_backup_request
+from local import huawei
+from tests.functions.conftest import World, batch
+from tests.support import BILLING, ORDERS, STOCK
+
+SAMPLES = Path(__file__).parents[2] / "events" / "dispatch_backups"
+TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d}"
+
+
+def plan(**fields: Any) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    return {"schedule": "nightly", "scheduled_time": now, "name_template": TEMPLATE, **fields}
+
+
+def queued(world: World) -> list[dict[str, Any]]:
+    """Take the requests from the queue."""
+    found: list[dict[str, Any]] = []
+    while messages := world.messages("BACKUP_QUEUE_URL"):
+        found.extend(json.loads(message.body) for message in messages)
+    return sorted(found, key=lambda body: str(body["instance_id"]))
+
+
+def names(answer: dict[str, Any], verdict: str) -> list[str]:
+    return [entry["instance_name"] for entry in answer[verdict]]
+
+
+def test_every_instance_of_the_project_gets_one_request(world: World) -> None:
+    answer = world.invoke("dispatch_backups", plan())
+    requests = queued(world)
+    assert [body["instance_id"] for body in requests] == sorted([ORDERS, STOCK, BILLING])
+    assert names(answer, "queued") == ["orders", "stock (übung)", "billing"]
+    assert answer["skipped"] == answer["refused"] == []
+    assert {body["version"] for body in requests} == {1}
+    day = datetime.now(UTC).strftime("%Y%m%d")
+    assert [body["name_template"] for body in requests] == [
+        f"nightly-{name}-{day}" for name in ("orders", "stock---bung-", "billing")
+    ]
+
+
+def test_each_request_is_one_that_create_backup_takes(world: World) -> None:
+    world.invoke("dispatch_backups", plan(description="Nightly", timezone="Europe/Berlin"))
+    for body in queued(world):
+        request = parse_backup_request(body, default_time=datetime.now(UTC), now=datetime.now(UTC))
+        assert (request.description, request.timezone, request.schedule) == ("Nightly", "Europe/Berlin", "nightly")
+
+
+@pytest.mark.parametrize(
+    ("select", "chosen"),
+    [
+        ({}, ["orders", "stock (übung)", "billing"]),
+        ({"name_pattern": "*ing"}, ["billing"]),
+        ({"name_pattern": "ORDERS"}, []),
+        ({"tags": {"env": "prod"}}, ["orders", "billing"]),
+        ({"tags": {"env": "prod", "tier": "gold"}}, ["billing"]),
+        ({"instance_ids": [STOCK]}, ["stock (übung)"]),
+        ({"instance_ids": [STOCK, STOCK, ORDERS]}, ["orders", "stock (übung)"]),
+        ({"instance_ids": [STOCK, ORDERS], "name_pattern": "o*"}, ["orders"]),
+        ({"instance_ids": []}, []),
+    ],
+)
+def test_all_criteria_of_a_selection_must_hold(world: World, select: dict[str, Any], chosen: list[str]) -> None:
+    answer = world.invoke("dispatch_backups", plan(select=select))
+    assert names(answer, "queued") == chosen
+    assert len(queued(world)) == len(chosen)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [("FROZEN", "it is frozen"), ("FAILED", "it has failed"), ("BUILD", "it is being built")]
+)
+def test_an_instance_that_cannot_be_backed_up_is_skipped_with_its_status(
+    world: World, status: str, reason: str
+) -> None:
+    world.cloud.change_instance(STOCK, status=status)
+    answer = world.invoke("dispatch_backups", plan())
+    [skipped] = answer["skipped"]
+    assert (skipped["instance_id"], skipped["reason"]) == (STOCK, f"{reason} (status {status})")
+    assert names(answer, "queued") == ["orders", "billing"]
+    [told] = [item for item in world.records if item["message"] == "instance skipped"]
+    assert (told["level"], told["instance_id"], told["schedule"]) == ("WARNING", STOCK, "nightly")
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "BACKING UP", "MODIFYING", "STORAGE FULL", "REBOOTING", "A NEW WORD"])
+def test_an_instance_that_is_merely_busy_gets_its_request(world: World, status: str) -> None:
+    world.cloud.change_instance(STOCK, status=status)
+    assert len(world.invoke("dispatch_backups", plan())["queued"]) == 3
+
+
+def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(world: World) -> None:
+    answer = world.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
+    [refused] = answer["refused"]
+    assert (refused["instance_id"], refused["reason"]) == ("f" * 32, "the project has no such instance")
+    assert names(answer, "queued") == ["orders"]
+    assert world.count("BackupRejected") == 1
+
+
+def test_a_name_that_breaks_the_rule_refuses_its_instance_only(world: World) -> None:
+    world.cloud.change_instance(STOCK, name="x" * 80)
+    answer = world.invoke("dispatch_backups", plan())
+    [refused] = answer["refused"]
+    assert refused["instance_id"] == STOCK
+    assert "it is too long" in refused["reason"]
+    assert len(answer["queued"]) == 2
+
+
+def test_a_dry_run_answers_the_same_and_queues_nothing(world: World) -> None:
+    event = plan()
+    dry = world.invoke("dispatch_backups", {**event, "dry_run": True})
+    assert queued(world) == []
+    wet = world.invoke("dispatch_backups", event)
+    assert {**dry, "dry_run": False} == wet
+
+
+def test_a_fleet_of_several_pages_is_queued_whole(world: World) -> None:
+    world.cloud.add_instances(
+        *(huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}") for number in range(1000, 1250))
+    )
+    answer = world.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
+    assert len(answer["queued"]) == len(queued(world)) == 250
+    assert len(world.cloud.calls("instances")) == 3
+
+
+def test_a_plan_that_selects_nobody_says_so(world: World) -> None:
+    answer = world.invoke("dispatch_backups", plan(select={"name_pattern": "nobody-*"}))
+    assert answer["queued"] == []
+    [told] = world.records
+    assert (told["message"], told["level"], told["queued"]) == ("plan dispatched", "WARNING", 0)
+
+
+def test_one_record_tells_how_many_of_each_there_were(world: World) -> None:
+    world.cloud.change_instance(STOCK, status="FROZEN")
+    world.invoke("dispatch_backups", plan(select={"instance_ids": [ORDERS, STOCK, "f" * 32]}))
+    told = world.records[-1]
+    assert (told["message"], told["queued"], told["skipped"], told["refused"]) == ("plan dispatched", 1, 1, 1)
+    assert (told["schedule"], told["connection"]) == ("nightly", "default")
+
+
+def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(world: World) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=world.queues["BACKUP_QUEUE_URL"])
+    with pytest.raises(TryLater, match="the queue did not take 3 of 3 requests"):
+        world.invoke("dispatch_backups", plan())
+    refused = [item for item in world.records if item["message"] == "backup request refused"]
+    assert {item["instance_id"] for item in refused} == {ORDERS, STOCK, BILLING}
+
+
+def test_the_same_run_dispatched_twice_makes_each_backup_once(world: World) -> None:
+    event = plan()
+    for _ in range(2):
+        world.invoke("dispatch_backups", event)
+    bodies = queued(world)
+    assert len(bodies) == 6
+    for number in range(0, 6, 3):
+        world.invoke("create_backup", batch(*bodies[number : number + 3]))
+    assert len(world.cloud.backups()) == 3
+
+
+def test_a_renamed_instance_keeps_the_name_of_its_request(world: World) -> None:
+    event = plan(select={"instance_ids": [ORDERS]})
+    world.invoke("dispatch_backups", event)
+    world.cloud.change_instance(ORDERS, name="renamed")
+    [body] = queued(world)
+    world.invoke("create_backup", batch(body))
+    assert [backup.name for backup in world.cloud.backups()] == [f"nightly-orders-{datetime.now(UTC):%Y%m%d}"]
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "a list": ([], "body: expected a JSON object"),
+    "an unknown field": (plan(instances=[]), "instances: expected no such field"),
+    "an unknown criterion": (plan(select={"tag": {}}), "select.tag: expected no such field|select.tag: expected"),
+    "a malformed id": (plan(select={"instance_ids": ["short"]}), "select.instance_ids.0: expected"),
+    "a string for ids": (plan(select={"instance_ids": ORDERS}), "select.instance_ids: expected"),
+    "a number for a tag": (plan(select={"tags": {"env": 1}}), "select.tags.env: expected"),
+    "a word for a switch": (plan(dry_run="yes"), "dry_run: expected true or false; got 'yes'"),
+    "a time without an offset": (plan(scheduled_time="2026-11-23T01:30:00"), "scheduled_time: expected ISO 8601"),
+    "a time far ahead": (plan(scheduled_time="2999-01-01T00:00:00Z"), "scheduled_time: expected ISO 8601"),
+    "an unknown zone": (plan(timezone="Mars"), "timezone: expected an IANA time zone"),
+}
+
+
+@pytest.mark.parametrize(("event", "told"), WRONG.values(), ids=WRONG)
+def test_a_wrong_plan_is_refused_by_its_field_and_asks_nothing(world: World, event: Any, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        world.invoke("dispatch_backups", event)
+    assert world.cloud.requests == []
+    assert queued(world) == []
+
+
+def test_refused_credentials_fail_the_plan(world: World) -> None:
+    world.put_secret(secret_key="hush-hush-wrong")
+    with pytest.raises(CredentialsRefused):
+        world.invoke("dispatch_backups", plan())
+    assert world.count("ConnectionUnusable") == 1
+
+
+@pytest.mark.parametrize("name", ["schedule", "dry_run"])
+def test_each_sample_is_answered(world: World, name: str) -> None:
+    event = json.loads((SAMPLES / f"{name}.json").read_text())
+    if ids := event["select"].get("instance_ids"):
+        world.cloud.add_instances(*(huawei.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
+    answer = world.invoke("dispatch_backups", event)
+    assert len(answer["queued"]) == 2
+    assert len(queued(world)) == (0 if event.get("dry_run") else 2)
