@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
@@ -49,10 +50,11 @@ class Services:
         spread: Callable[[], float] = random.random,
         transport: httpx.BaseTransport | None = None,
         pause: timedelta = PAUSE,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`transport` takes the place of the network to the API, `spread` gives jitter from 0 to 1.
 
-        `pause` is how long no call is made for a connection whose credentials were refused.
+        `pause` is how long no call is made for a connection whose credentials were refused; `sleep` takes seconds.
 
         Raises `InvalidSettings` that names every wrong variable.
         """
@@ -62,6 +64,7 @@ class Services:
         self._spread = spread
         self._transport = transport
         self._pause = pause
+        self._sleep = sleep
         self._clients: list[GaussDBApi] = []
         self.api = cache(self._make_api)  # one HTTP client per connection and execution environment
         self.recent = cache(self._make_recent)
@@ -81,6 +84,7 @@ class Services:
             ),
             timeout=self.settings.http_timeout_seconds,
             now=self.now,
+            sleep=self._sleep,
             transport=self._transport,
             guard=Circuit(connection, table=self.settings.state_table, client=self._dynamodb, pause=self._pause).guard,
             on_version_switch=partial(self.telemetry.api_version_switched, connection=connection),
@@ -108,7 +112,7 @@ class Services:
 
     @cached_property
     def _secrets(self) -> SecretsProvider:
-        return SecretsProvider(boto_config=AWS)
+        return SecretsProvider(boto3_client=boto3.client("secretsmanager", config=AWS))
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
