@@ -1,0 +1,151 @@
+"""Each function's role allows what its tests do, and nothing else: derived from the calls that reach AWS."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from gaussdb_backup.errors import CredentialsRefused, TryLater
+from local import huawei
+from tests.functions.conftest import World, batch
+from tests.support import ORDERS, STOCK
+
+TEMPLATE = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
+ACTIONS = {"SendMessageBatch": "SendMessage", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
+"""Batch calls of SQS need the permission of the single call."""
+BY_LAMBDA = {
+    ("sqs:ReceiveMessage", "queue"),
+    ("sqs:DeleteMessage", "queue"),
+    ("sqs:GetQueueAttributes", "queue"),
+    ("sqs:SendMessage", "FailedInvocationsQueue"),
+    ("logs:CreateLogStream", "log"),
+    ("logs:PutLogEvents", "log"),
+}
+"""What Lambda itself does with the role: the event source, the on-failure destination, the log."""
+QUEUES = {
+    "requests": "BackupQueue",
+    "requests-dead": "BackupDeadLetterQueue",
+    "tracking": "TrackingQueue",
+    "tracking-dead": "TrackingDeadLetterQueue",
+}
+
+
+def granted(role: str) -> set[tuple[str, str]]:
+    """(action, resource) of each permission of a role."""
+    found = set()
+    for policy in TEMPLATE["Resources"][role]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            found |= {(action, _name(statement["Resource"])) for action in actions}
+    return found
+
+
+def _name(resource: dict[str, Any]) -> str:
+    if "Fn::GetAtt" in resource:
+        name = str(resource["Fn::GetAtt"][0])
+        return "log" if name.endswith("LogGroup") else name
+    return "secret" if ":secret:" in resource["Fn::Sub"] else "bus"
+
+
+@pytest.fixture
+def calls(world: World) -> Iterator[set[tuple[str, str]]]:
+    """(action, resource) of each call that reaches AWS while a function runs."""
+    made: set[tuple[str, str]] = set()
+    boto3.setup_default_session()
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        service = model.service_model.endpoint_prefix
+        action = f"{'events' if service == 'events' else service}:{ACTIONS.get(model.name, model.name)}"
+        made.add((action, _resource(service, params)))
+
+    session: Any = boto3.DEFAULT_SESSION
+    session.events.register("provide-client-params.*.*", note)
+    yield made
+    boto3.DEFAULT_SESSION = None
+
+
+def _resource(service: str, params: dict[str, Any]) -> str:
+    if service == "sqs":
+        return QUEUES[params["QueueUrl"].rsplit("/", 1)[-1]]
+    return {"dynamodb": "StateTable", "secretsmanager": "secret", "events": "bus"}[service]
+
+
+def request(instance_id: str = ORDERS, **fields: Any) -> dict[str, Any]:
+    return {
+        "instance_id": instance_id,
+        "name_template": "nightly",
+        "scheduled_time": datetime.now(UTC).isoformat(),
+        **fields,
+    }
+
+
+def work_everything(world: World, calls: set[tuple[str, str]]) -> dict[str, set[tuple[str, str]]]:
+    """Take each function through all its ways; return the calls that each made."""
+    made: dict[str, set[tuple[str, str]]] = {}
+
+    def invoke(function: str, event: Any, fails: type[Exception] | None = None) -> None:
+        wiring = world.app(function).wiring
+        for app in world.apps.values():
+            wiring.services(app.logger).close()
+        wiring.services.cache_clear()  # a new execution environment
+        calls.clear()
+        with pytest.raises(fails) if fails else nullcontext():
+            world.invoke(function, event)
+        made.setdefault(function, set()).update(calls)
+
+    invoke("dispatch_backups", {"name_template": "nightly"})
+    invoke("create_backup", request())
+    world.cloud.add_fault(huawei.Fault(operation="create", status=409, code="DBS.200019", times=1))
+    invoke("create_backup", batch(request(STOCK), {"instance_id": "short"}))
+    now = datetime.now(UTC)
+    message = {"connection": "default", "instance_id": ORDERS, "backup_id": "gone", "backup_name": "nightly"}
+    times = {"begin_time": (now - timedelta(hours=1)).isoformat(), "deadline": now.isoformat()}
+    invoke("track_backups", batch({**message, **times}, "no JSON"))
+    building = {"backup_id": world.cloud.backups(ORDERS)[0].id, "deadline": (now + timedelta(hours=1)).isoformat()}
+    invoke("track_backups", batch({**message, **times, **building, "begin_time": now.isoformat()}))
+    followed = {**message, **times, **building, "begin_time": now.isoformat()}
+    _open_and_close_the_circuit(world, lambda fails: invoke("dispatch_backups", {}, fails))
+    _open_and_close_the_circuit(
+        world, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
+    )
+    _open_and_close_the_circuit(world, lambda _: invoke("track_backups", batch(followed)))
+    return made
+
+
+def _open_and_close_the_circuit(
+    world: World, call: Callable[[type[Exception] | None], None], after: type[Exception] | None = None
+) -> None:
+    """Have credentials refused, then right; let the pause be over in between."""
+    world.put_secret(secret_key="hush-hush-wrong")
+    call(CredentialsRefused)
+    table = boto3.resource("dynamodb").Table("state")
+    for item in table.scan()["Items"]:
+        if "opened_at" in item:
+            table.put_item(Item={**item, "opened_at": 1})
+    world.put_secret()
+    call(after)
+
+
+def test_each_role_allows_what_its_function_does_and_nothing_else(world: World, calls: set[tuple[str, str]]) -> None:
+    made = work_everything(world, calls)
+    roles = {
+        "create_backup": "CreateBackupRole",
+        "dispatch_backups": "DispatchBackupsRole",
+        "track_backups": "TrackBackupsRole",
+    }
+    sources = {"create_backup": "BackupQueue", "track_backups": "TrackingQueue"}
+    for function, role in roles.items():
+        by_lambda = {(action, sources.get(function, "") if name == "queue" else name) for action, name in BY_LAMBDA}
+        allowed = granted(role)
+        assert made[function] <= allowed, f"{function} needs {made[function] - allowed}"
+        assert allowed - made[function] - by_lambda == set(), f"{function} does not need this"
+
+
+def test_every_role_of_the_template_is_looked_at() -> None:
+    roles = {name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
+    assert roles == {"CreateBackupRole", "DispatchBackupsRole", "TrackBackupsRole"}
