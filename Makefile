@@ -9,6 +9,7 @@ PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup local tests tools
 ARGS ?=
+export STACK
 
 .PHONY: help demo test test-container test-load lint format check build validate lock redrive stand-ins stop-stand-ins clean
 
@@ -55,10 +56,7 @@ redrive: $(VENV)/.complete  ## Send the dead letters of STACK again, with your A
 stand-ins: $(VENV)/.complete  ## Run both clouds in a container, for `sam local invoke` (needs Docker on Linux)
 	@$(PYTHON) -m local.container start
 
-stop-redrive: $(VENV)/.complete  ## Send the dead letters of STACK again, with your AWS credentials
-	@$(PYTHON) -m tools.redrive "$${STACK:?name the stack: make redrive STACK=gaussdb-backup}"
-
-stand-ins: $(VENV)/.complete  ## Stop them
+stop-stand-ins: $(VENV)/.complete  ## Stop them
 	@$(PYTHON) -m local.container stop
 
 clean:  ## Remove everything that was made

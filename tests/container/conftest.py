@@ -21,6 +21,7 @@ from local.container import IMAGE, NETWORK, VARIABLES
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
+QUIET = {"SAM_CLI_TELEMETRY": "0"}
 
 
 def _docker(*arguments: str) -> bool:
@@ -103,7 +104,7 @@ class Machine:
              "--env-vars", str(VARIABLES), "--docker-network", NETWORK, "--region", "eu-central-1",
              *(["--skip-pull-image"] if _docker("image", "inspect", IMAGE) else [])],
             capture_output=True, text=True, check=False, timeout=120, cwd=self.folder,
-            env={**os.environ, **IDENTITY, "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)},
+            env={**os.environ, **IDENTITY, **QUIET, "AWS_ENDPOINT_URL": self.aws.url, "HOME": str(self.folder)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return Invocation(json.loads(done.stdout.strip().splitlines()[-1]), done.stderr)

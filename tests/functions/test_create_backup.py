@@ -307,7 +307,7 @@ def through_the_queue(body: Any, world: World, **attributes: str) -> dict[str, A
     queue = boto3.resource("sqs").Queue(world.queues["BACKUP_QUEUE_URL"])
     queue.send_message(MessageBody=body if isinstance(body, str) else json.dumps(body))
     [received] = queue.receive_messages()
-    return {**record(body, **attributes), "receiptHandle": received.receipt_handle}
+    return {**record(body, 1, **attributes), "receiptHandle": received.receipt_handle}
 
 
 def test_a_request_that_is_put_off_comes_back_later(world: World) -> None:

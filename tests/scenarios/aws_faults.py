@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 
 class _Raw:
@@ -28,7 +29,8 @@ def fail(session: Any, service: str, operation: str, attempts: int) -> Iterator[
             return None
         left[0] -= 1
         body = b'{"__type": "InternalServerError", "message": "try again"}'
-        return AWSResponse(request.url, 500, {"content-type": "application/x-amz-json-1.0"}, _Raw(body))
+        headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
+        return AWSResponse(request.url, 500, headers, _Raw(body))
 
     events = session._session.get_component("event_emitter")
     name = f"before-send.{service}.{operation}"

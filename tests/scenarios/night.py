@@ -102,7 +102,7 @@ class NightServices(Services):
     """The services with the queues and the bus of the test; everything else is the real thing."""
 
     def __init__(self, night: "Night", **options: Any) -> None:
-        clock = {"now": night.clock, "spread": lambda: 0.5, "sleep": lambda _: None}
+        clock: dict[str, Any] = {"now": night.clock, "spread": lambda: 0.5, "sleep": lambda _: None}
         super().__init__(night.environment, transport=night.transport, **clock, **options)
         self._night = night
 

@@ -191,7 +191,12 @@ def _end_at(services: Any, point: str) -> None:
         services.telemetry.backup_begun = end
     elif point == "after the tracking message":
         follow = services.follow
-        services.follow = lambda message: (follow(message), end())
+
+        def follow_and_end(message: Any) -> None:
+            follow(message)
+            raise Killed
+
+        services.follow = follow_and_end
     else:
         once = services.claims.once
         services.claims.once = lambda claim, _work, *, context: once(claim, end, context=context)
