@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from local import container
+from local.__main__ import AWS_PORT, GAUSSDB_PORT
 from local.aws.server import IDENTITY, Endpoint
 from local.container import IMAGE, NETWORK, VARIABLES
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
-QUIET = {"SAM_CLI_TELEMETRY": "0"}
 
 
 def _docker(*arguments: str) -> bool:
@@ -66,11 +66,30 @@ class Machine:
     aws: Endpoint
     folder: Path
 
-    def put_secret(self, **changes: str) -> None:
-        """Store the secret of the connection, changed."""
+    @property
+    def variables(self) -> Path:
+        """The functions' environment, as `--env-vars` takes it."""
+        return self.folder / "env.json"
+
+    def add_connection(self, **changes: str) -> str:
+        """Store a secret like the default one, but for the changes; return its connection."""
         secrets = self.aws.client("secretsmanager")
-        secret = json.loads(secrets.get_secret_value(SecretId="gaussdb-backup/original")["SecretString"]) | changes
-        secrets.put_secret_value(SecretId="gaussdb-backup/default", SecretString=json.dumps(secret))
+        secret = json.loads(secrets.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"]) | changes
+        connection = uuid4().hex
+        secrets.create_secret(Name=f"gaussdb-backup/{connection}", SecretString=json.dumps(secret))
+        return connection
+
+    def messages(self, variable: str, *, holding: str) -> list[dict[str, Any]]:
+        """Receive the messages that hold a text from the queue that a variable of the functions names."""
+        sqs = self.aws.client("sqs")
+        name = json.loads(self.variables.read_text())["Parameters"][variable].rsplit("/", 1)[1]
+        answer = sqs.receive_message(
+            QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=3,
+            MessageAttributeNames=["All"],
+        )
+        return [message for message in answer.get("Messages", []) if holding in message["Body"]]
 
     def add_instance(self, **fields: Any) -> str:
         """Add an instance of the test's own; return its id."""
@@ -101,10 +120,12 @@ class Machine:
         path.write_text(json.dumps(event))
         done = subprocess.run(
             [str(SAM), "local", "invoke", function, "--template", str(BUILT / "template.yaml"), "--event", str(path),
-             "--env-vars", str(VARIABLES), "--docker-network", NETWORK, "--region", "eu-central-1",
+             "--env-vars", str(self.variables), "--docker-network", NETWORK, "--region", "eu-central-1",
              *(["--skip-pull-image"] if _docker("image", "inspect", IMAGE) else [])],
             capture_output=True, text=True, check=False, timeout=120, cwd=self.folder,
-            env={**os.environ, **IDENTITY, **QUIET, "AWS_ENDPOINT_URL": self.aws.url, "HOME": str(self.folder)},
+            # With this endpoint SAM asks the stand-in, not the internet, which account this is.
+            env={**os.environ, **IDENTITY, "AWS_ENDPOINT_URL": self.aws.url,
+                 "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return Invocation(json.loads(done.stdout.strip().splitlines()[-1]), done.stderr)
@@ -122,19 +143,17 @@ def _stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert BUILT.is_dir(), "nothing is built: run `make build` first"
     try:
         ports = container.start()
-        aws = Endpoint(f"http://127.0.0.1:{ports[8002]}")
-        secrets = aws.client("secretsmanager")
-        text = secrets.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"]
-        secrets.create_secret(Name="gaussdb-backup/original", SecretString=text)
-        with httpx.Client(base_url=f"http://127.0.0.1:{ports[8001]}/_control") as gaussdb:
-            yield Machine(gaussdb, aws, tmp_path_factory.mktemp("sam"))
+        with httpx.Client(base_url=f"http://127.0.0.1:{ports[GAUSSDB_PORT]}/_control") as gaussdb:
+            machine = Machine(gaussdb, Endpoint(f"http://127.0.0.1:{ports[AWS_PORT]}"), tmp_path_factory.mktemp("sam"))
+            variables = json.loads(VARIABLES.read_text())["Parameters"] | {"TRACK_FIRST_DELAY_SECONDS": "1"}
+            machine.variables.write_text(json.dumps({"Parameters": variables}))
+            yield machine
     finally:
         container.stop()
 
 
 @pytest.fixture
 def machine(_stand_ins: Machine) -> Machine:
-    """The machine, with the right secret, and the cloud's record of requests begun anew."""
-    _stand_ins.put_secret()
+    """The machine, with the cloud's record of requests begun anew."""
     _stand_ins.gaussdb.delete("/requests").raise_for_status()
     return _stand_ins

@@ -10,7 +10,7 @@ from tests.container.conftest import Machine, sample
 pytestmark = pytest.mark.container
 
 COLD_START_MS = 3_000
-"""Generous: measured 400 to 600 ms here for a whole first invocation; without bytecode it is three times that."""
+"""Generous: measured 450 to 750 ms on two slow cores; without bytecode it is three times that."""
 
 
 def retarget(event: Any, *instance_ids: str) -> Any:
@@ -23,17 +23,28 @@ def retarget(event: Any, *instance_ids: str) -> Any:
     return event
 
 
-@pytest.mark.parametrize("name", ["direct", "schedule"])
-def test_a_sample_of_a_single_request_makes_one_backup(machine: Machine, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "backup_name"),
+    [("direct", "{:.8}"), ("schedule", "nightly-{:.8}-20261123T023000")],
+    ids=["direct", "schedule, in its time zone"],
+)
+def test_a_sample_of_a_single_request_makes_one_backup(machine: Machine, name: str, backup_name: str) -> None:
     instance_id = machine.add_instance()
     done = machine.invoke("CreateBackupFunction", retarget(sample(f"create_backup/{name}"), instance_id))
     assert done.answer["outcome"] == "created"
     [backup] = machine.backups(instance_id)
     assert (done.answer["backup"]["id"], done.answer["backup"]["status"]) == (backup["id"], "BUILDING")
+    assert backup_name.format(instance_id) in backup["name"]
     assert [(record["message"], record["status"]) for record in done.records] == [("backup status", "BUILDING")]
     assert done.metrics == ["BackupBuilding"]
+
+
+def test_a_cold_start_is_short(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    done = machine.invoke("CreateBackupFunction", {"instance_id": machine.add_instance()})
+    with capsys.disabled():
+        print(f"\nfirst invocation of create_backup in the container: {done.milliseconds:.0f} ms")  # noqa: T201 - a figure
+    assert done.answer["outcome"] == "created"
     assert done.milliseconds < COLD_START_MS
-    print(f"first invocation of create_backup in the container: {done.milliseconds:.0f} ms")  # noqa: T201 - a figure
 
 
 def test_a_queue_message_makes_one_backup_and_has_it_followed(machine: Machine) -> None:
@@ -44,15 +55,20 @@ def test_a_queue_message_makes_one_backup_and_has_it_followed(machine: Machine) 
     assert backup["name"] == "queued-20261123T013000"
     assert [record["backup_id"] for record in done.records] == [backup["id"]]
     assert done.metrics == ["BackupBuilding"]
+    [message] = machine.messages("TRACKING_QUEUE_URL", holding=instance_id)
+    assert json.loads(message["Body"])["backup_id"] == backup["id"]
 
 
-def test_an_invalid_message_fails_alone(machine: Machine) -> None:
+def test_an_invalid_message_becomes_a_dead_letter_and_its_neighbours_go_on(machine: Machine) -> None:
     ids = machine.add_instance(), machine.add_instance()
     event = retarget(sample("create_backup/queue_batch_with_an_invalid_message"), *ids)
     done = machine.invoke("CreateBackupFunction", event)
-    assert done.answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
+    assert done.answer == {"batchItemFailures": []}
     assert [len(machine.backups(instance_id)) for instance_id in ids] == [1, 1]
     assert sorted(done.metrics) == ["BackupBuilding", "BackupBuilding", "BackupRejected"]
+    [letter] = machine.messages("BACKUP_DLQ_URL", holding="too-short")
+    assert letter["Body"] == event["Records"][1]["body"]
+    assert letter["MessageAttributes"]["ErrorType"]["StringValue"] == "InvalidRequest"
 
 
 def test_an_invalid_event_is_an_error_that_names_the_field(machine: Machine) -> None:
@@ -63,19 +79,10 @@ def test_an_invalid_event_is_an_error_that_names_the_field(machine: Machine) -> 
 
 
 def test_a_wrong_secret_is_a_clear_error_without_the_secret(machine: Machine) -> None:
-    machine.put_secret(secret_key="hush-hush-wrong")
-    done = machine.invoke("CreateBackupFunction", {"instance_id": machine.add_instance()})
+    # A connection of its own: refused credentials stop all calls of a connection for a while.
+    event = {"instance_id": machine.add_instance(), "connection": machine.add_connection(secret_key="hush-hush-wrong")}
+    done = machine.invoke("CreateBackupFunction", event)
     assert done.answer["errorType"] == "CredentialsRefused"
     assert "correct the credentials in the connection's secret" in done.answer["errorMessage"]
     assert "hush-hush" not in done.printed + json.dumps(done.answer)
     assert len(machine.requests()) == 1
-
-
-def test_time_zones_are_known_in_the_container(machine: Machine) -> None:
-    event = {
-        "instance_id": machine.add_instance(),
-        "name_template": "kathmandu-{scheduled_time:%H%M}",
-        "timezone": "Asia/Kathmandu",
-        "scheduled_time": "2026-11-23T00:00:00Z",
-    }
-    assert machine.invoke("CreateBackupFunction", event).answer["backup"]["name"] == "kathmandu-0545"

@@ -31,10 +31,10 @@ def test_the_backups_of_a_sample_are_followed_to_their_end(machine: Machine, nam
 
 
 def test_a_backup_that_builds_comes_back(machine: Machine) -> None:
-    instance_id = machine.add_instance(backup_seconds=600)
-    created = machine.invoke("CreateBackupFunction", {"instance_id": instance_id}).answer["backup"]
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    past = {"name": "nightly", "begin_time": began.isoformat(), "status": None}
     event = sample("track_backups/tracking_message")
-    follow(event["Records"][0], created["id"], datetime.now(UTC))
+    follow(event["Records"][0], machine.add_backup(machine.add_instance(), **past), began)
     done = machine.invoke("TrackBackupsFunction", event)
     assert done.answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     assert done.metrics == []

@@ -46,6 +46,8 @@ class ClockQueue:
         self.items: dict[int, Item] = {}
         self.failures = 0
         """How many of the next calls fail."""
+        self.received = 0
+        """How many messages were handed out, again and again."""
 
     def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, str] | None = None) -> None:
         self._fail()
@@ -70,6 +72,7 @@ class ClockQueue:
 
     def receive(self, most: int) -> list[dict[str, Any]]:
         ready = [item for item in self.items.values() if item.visible_at <= self._clock()][:most]
+        self.received += len(ready)
         for item in ready:
             item.receives += 1
             item.visible_at = self._clock() + VISIBILITY
