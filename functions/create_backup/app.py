@@ -30,17 +30,24 @@ def answer(event: object, services: wiring.Services, context: LambdaContext) -> 
         with services.telemetry.reporting({}):
             return services.intake.process(
                 event,
-                lambda message: create(lambda: parse_object(message.body, "backup request"), message.run_at),
+                lambda message: create(
+                    partial(parse_object, message.body, "backup request"), message.run_at, message.attempt
+                ),
                 context=context,
             )
-    return create(lambda: require_object(event, "backup request"), services.now())
+    return create(partial(require_object, event, "backup request"), services.now(), None)
 
 
 def _create(
-    read: Callable[[], Mapping[str, Any]], default_time: datetime, *, services: wiring.Services, context: LambdaContext
+    read: Callable[[], Mapping[str, Any]],
+    default_time: datetime,
+    attempt: int | None,
+    *,
+    services: wiring.Services,
+    context: LambdaContext,
 ) -> dict[str, Any]:
     """Answer one request once, however often it comes."""
-    with services.telemetry.reporting({}) as facts:
+    with services.telemetry.reporting({"attempt": attempt}) as facts:
         data = read()
         facts.update(read_facts(data))
         request = parse_backup_request(data, default_time=default_time, now=services.now())

@@ -187,6 +187,7 @@ def test_a_busy_instance_is_put_off_with_the_apis_code_and_request_id(world: Wor
         world.invoke("create_backup", request())
     [told] = [item for item in world.records if item["message"] == "backup request put off"]
     assert told["level"] == "WARNING"
+    assert "attempt" not in told
     assert (told["error_type"], told["error_code"], told["http_status"]) == ("InstanceBusy", "DBS.200019", 409)
     assert (told["instance_id"], told["backup_name"], told["operation"]) == (ORDERS, "nightly", "create backup")
     assert told["request_id"]
@@ -312,8 +313,10 @@ def through_the_queue(body: Any, world: World, **attributes: str) -> dict[str, A
 
 def test_a_request_that_is_put_off_comes_back_later(world: World) -> None:
     world.cloud.add_fault(huawei.Fault(**BUSY))
-    event = {"Records": [through_the_queue(request(), world, SentTimestamp=sent(timedelta(0)))]}
+    attributes = {"SentTimestamp": sent(timedelta(0)), "ApproximateReceiveCount": "7"}
+    event = {"Records": [through_the_queue(request(), world, **attributes)]}
     assert world.invoke("create_backup", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert world.records[0]["attempt"] == 7
     assert world.counts("BACKUP_QUEUE_URL") == (0, 1)
     assert world.counts("BACKUP_DLQ_URL") == (0, 0)
 
