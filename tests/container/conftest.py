@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from local.container import IMAGE, NETWORK, VARIABLES
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
+PATIENCE_SECONDS = 10.0
 
 
 def _docker(*arguments: str) -> bool:
@@ -79,17 +81,18 @@ class Machine:
         secrets.create_secret(Name=f"gaussdb-backup/{connection}", SecretString=json.dumps(secret))
         return connection
 
-    def messages(self, variable: str, *, holding: str) -> list[dict[str, Any]]:
-        """Receive the messages that hold a text from the queue that a variable of the functions names."""
+    def message(self, variable: str, *, holding: str) -> dict[str, Any]:
+        """Wait for the message that holds a text in the queue that a variable of the functions names."""
         sqs = self.aws.client("sqs")
         name = json.loads(self.variables.read_text())["Parameters"][variable].rsplit("/", 1)[1]
-        answer = sqs.receive_message(
-            QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
-            MaxNumberOfMessages=10,
-            WaitTimeSeconds=3,
-            MessageAttributeNames=["All"],
-        )
-        return [message for message in answer.get("Messages", []) if holding in message["Body"]]
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
+            found: list[dict[str, Any]] = answer.get("Messages", [])
+            if found and holding in found[0]["Body"]:
+                return found[0]
+        raise AssertionError(f"no message in {name} holds {holding!r}")
 
     def add_instance(self, **fields: Any) -> str:
         """Add an instance of the test's own; return its id."""
