@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.session import Session
 from gaussdb_backup.models import AccessKey, Connection, PasswordUser
 from local import huawei
 
@@ -74,13 +75,11 @@ def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.
 
 def make_api(cloud: huawei.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
     """A client of the emulator in this process; its waits cost no time."""
-    return GaussDBApi(
-        source or Source(by_key()),
-        **{
-            "timeout": timedelta(seconds=5),
-            "now": cloud.now,
-            "sleep": lambda _: None,
-            "transport": huawei.EmulatorTransport(huawei.create_app(cloud)),
-            **options,
-        },
-    )
+    given = {
+        "timeout": timedelta(seconds=5),
+        "now": cloud.now,
+        "sleep": lambda _: None,
+        "transport": huawei.EmulatorTransport(huawei.create_app(cloud)),
+        **options,
+    }
+    return GaussDBApi(Session(source or Source(by_key()), **given))

@@ -13,6 +13,7 @@ import trustme
 
 from gaussdb_backup.errors import FixConfiguration, TryLater
 from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.session import Session
 from gaussdb_backup.huawei.transport import LARGEST_ANSWER
 from local import huawei
 from tests.support import ORDERS, Source, by_key, make_cloud
@@ -27,7 +28,8 @@ def connect() -> Iterator[Callable[..., GaussDBApi]]:
     with ExitStack() as stack:
 
         def make(url: str, timeout: timedelta = TIMEOUT) -> GaussDBApi:
-            api = GaussDBApi(Source(by_key(url)), timeout=timeout, now=lambda: datetime.now(UTC), sleep=lambda _: None)
+            session = Session(Source(by_key(url)), timeout=timeout, now=lambda: datetime.now(UTC), sleep=lambda _: None)
+            api = GaussDBApi(session)
             stack.callback(api.close)
             return api
 

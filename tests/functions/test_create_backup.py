@@ -307,7 +307,7 @@ def through_the_queue(body: Any, world: World, **attributes: str) -> dict[str, A
     """Send a message and receive it, so that its receipt handle is real."""
     queue = boto3.resource("sqs").Queue(world.queues["BACKUP_QUEUE_URL"])
     queue.send_message(MessageBody=body if isinstance(body, str) else json.dumps(body))
-    [received] = queue.receive_messages()
+    [received] = queue.receive_messages(WaitTimeSeconds=3)
     return {**record(body, 1, **attributes), "receiptHandle": received.receipt_handle}
 
 

@@ -25,5 +25,7 @@ def test_a_connection_and_its_client_do_not_show_secrets(world: World) -> None:
     app = world.app("create_backup")
     api = app.wiring.services(app.logger).api("default")
     list(api.list_backups())
-    world.told.extend(repr(value) for value in [api, *vars(api).values(), *vars(api._client).values()])
+    world.told.extend(
+        repr(value) for value in [api, *vars(api._session).values(), *vars(api._session._client).values()]
+    )
     assert find_secrets(world) == []

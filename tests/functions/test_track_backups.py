@@ -10,6 +10,7 @@ import pytest
 
 from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.session import Session
 from gaussdb_backup.tracking import parse_tracking_message
 from local import huawei
 from tests.functions.conftest import World, batch
@@ -32,7 +33,8 @@ def bus(world: World) -> Any:
 
 def begin(world: World, instance_id: str = ORDERS, **changes: Any) -> dict[str, Any]:
     """Start a backup; return the message that has it followed."""
-    api = GaussDBApi(Source(by_key(world.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
+    session = Session(Source(by_key(world.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
+    api = GaussDBApi(session)
     backup = api.create_backup(instance_id=instance_id, name="nightly").backup
     api.close()
     now = datetime.now(UTC)
@@ -113,8 +115,11 @@ def through_the_queue(world: World, *messages: Any) -> dict[str, Any]:
     for message in messages:
         queue.send_message(MessageBody=message if isinstance(message, str) else json.dumps(message))
     event = batch(*messages)
-    received = queue.receive_messages(MaxNumberOfMessages=10, WaitTimeSeconds=1)
-    by_body = {item.body: item for item in received}
+    by_body: dict[str, Any] = {}
+    for _ in range(20):  # a receive may find nothing although there is something
+        by_body |= {item.body: item for item in queue.receive_messages(MaxNumberOfMessages=10, WaitTimeSeconds=1)}
+        if len(by_body) == len(messages):
+            break
     for item in event["Records"]:
         item["receiptHandle"] = by_body[item["body"]].receipt_handle
     return event

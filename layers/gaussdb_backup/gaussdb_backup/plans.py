@@ -5,23 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.models import Instance
 from gaussdb_backup.names import render_name
-from gaussdb_backup.requests import (
-    DEFAULT_NAME_TEMPLATE,
-    BackupRequest,
-    InstanceId,
-    Label,
-    Time,
-    check_ahead,
-    check_description,
-    check_zone,
-)
+from gaussdb_backup.requests import BackupRequest, InstanceId, Run, parse_run
 from gaussdb_backup.validation import Strict, parse_strictly
 
 NOT_BACKED_UP = {
@@ -46,43 +37,16 @@ class Selection(Strict):
     tags: Mapping[str, str] = Field(default_factory=dict, max_length=20, description="an object of tags and values")
 
 
-class Plan(Strict):
+class Plan(Run):
     """What a schedule asks for: one backup of each selected instance, all of one run."""
 
-    version: Literal[1] = Field(default=1, description="1")
-    schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
     select: Selection = Field(default_factory=Selection, description="instance_ids, name_pattern and tags")
-    name_template: str = Field(
-        default=DEFAULT_NAME_TEMPLATE,
-        strict=True,
-        min_length=1,
-        max_length=256,
-        description="a name template of 1 to 256 characters",
-    )
-    description: Annotated[str, AfterValidator(check_description)] | None = Field(
-        default=None,
-        strict=True,
-        max_length=256,
-        description="at most 256 characters, none of > ! < \" & ' = and no line breaks",
-    )
-    scheduled_time: Time = Field(description="ISO 8601 with an offset, at most 1 hour ahead of now")
-    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
-        default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
-    )
-    connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
     dry_run: bool = Field(default=False, strict=True, description="true or false")
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Log keys."""
-        return {"connection": self.connection, "schedule": self.schedule, "scheduled_time": self.scheduled_time}
 
 
 def parse_plan(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> Plan:
-    """Read a plan; without `scheduled_time` it is the run of `default_time`. Raises `InvalidRequest` as others do."""
-    plan = parse_strictly(Plan, {"scheduled_time": default_time.isoformat(), **data}, "plan")
-    check_ahead("plan", plan.scheduled_time, now=now)
-    return plan
+    """Read a plan. Raises as `parse_run` does."""
+    return parse_run(Plan, data, "plan", default_time=default_time, now=now)
 
 
 class Verdict(StrEnum):
@@ -158,14 +122,6 @@ def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
         schedule=plan.schedule,
         instance_name=instance.name,
     )
-    fields = {
-        "version": 1,
-        "instance_id": instance.id,
-        "name_template": name,
-        "description": plan.description,
-        "scheduled_time": plan.scheduled_time.isoformat(),
-        "timezone": plan.timezone,
-        "connection": plan.connection,
-        "schedule": plan.schedule,
-    }
+    fields = plan.model_dump(mode="json", include=set(Run.model_fields))
+    fields |= {"instance_id": instance.id, "name_template": name}
     return parse_strictly(BackupRequest, fields, "backup request")

@@ -33,7 +33,7 @@ def _parse_instant(value: object) -> datetime:
         raise ValueError("out of range") from None
 
 
-def check_zone(value: str) -> str:
+def _check_zone(value: str) -> str:
     """Return the key of a time zone. Raises `ValueError` for one that is not known."""
     try:
         ZoneInfo(value)
@@ -42,7 +42,7 @@ def check_zone(value: str) -> str:
     return value
 
 
-def check_description(value: str) -> str:
+def _check_description(value: str) -> str:
     """Return a description that the API takes. Raises `ValueError` with what is wrong (contract, section 1.2)."""
     if wrong := next((c for c in value if c in _FORBIDDEN_IN_DESCRIPTION), None):
         raise ValueError(f"it has {wrong}")
@@ -67,11 +67,21 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
 
 
-class BackupRequest(Strict):
-    """One backup that someone asks for. `scheduled_time` is UTC, the nominal time of the run it belongs to."""
+class Run(Strict):
+    """What requests and plans have in common: the run they belong to and how its backups are called.
+
+    `scheduled_time` is UTC, the nominal time of the run.
+    """
 
     version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
-    instance_id: InstanceId
+    schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
+    scheduled_time: Time = Field(
+        description=f"ISO 8601 with an offset, at most {FURTHEST_AHEAD.seconds // 3600} hour ahead of now"
+    )
+    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
+    )
+    connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
     name_template: str = Field(
         default=DEFAULT_NAME_TEMPLATE,
         strict=True,
@@ -79,20 +89,23 @@ class BackupRequest(Strict):
         max_length=256,
         description="a name template of 1 to 256 characters",
     )
-    description: Annotated[str, AfterValidator(check_description)] | None = Field(
+    description: Annotated[str, AfterValidator(_check_description)] | None = Field(
         default=None,
         strict=True,
         max_length=256,
         description="at most 256 characters, none of > ! < \" & ' = and no line breaks",
     )
-    scheduled_time: Time = Field(
-        description=f"ISO 8601 with an offset, at most {FURTHEST_AHEAD.seconds // 3600} hour ahead of now"
-    )
-    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
-        default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
-    )
-    connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
-    schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Log keys that name the run."""
+        return {"connection": self.connection, "schedule": self.schedule, "scheduled_time": self.scheduled_time}
+
+
+class BackupRequest(Run):
+    """One backup that someone asks for."""
+
+    instance_id: InstanceId
 
     def claim(self, name: str) -> dict[str, str]:
         """Return what makes this request one and the same, however often it comes (design, section 4.1)."""
@@ -106,12 +119,7 @@ class BackupRequest(Strict):
     @property
     def facts(self) -> dict[str, Any]:
         """Log keys that name the run and the instance."""
-        return {
-            "connection": self.connection,
-            "schedule": self.schedule,
-            "scheduled_time": self.scheduled_time,
-            "instance_id": self.instance_id,
-        }
+        return {**super().facts, "instance_id": self.instance_id}
 
 
 def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,19 +130,21 @@ def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
-    """Read a backup request; without `scheduled_time` it belongs to the run of `default_time`.
+def parse_run[T: Run](
+    model: type[T], data: Mapping[str, Any], subject: str, *, default_time: datetime, now: datetime
+) -> T:
+    """Read a request or a plan; without `scheduled_time` it belongs to the run of `default_time`.
 
     Raises `InvalidRequest` that names every wrong field.
     """
-    request = parse_strictly(BackupRequest, {"scheduled_time": default_time.isoformat(), **data}, "backup request")
-    check_ahead("backup request", request.scheduled_time, now=now)
-    return request
-
-
-def check_ahead(subject: str, scheduled_time: datetime, *, now: datetime) -> None:
-    """Raise `InvalidRequest` for a run that is further ahead than a clock may be off."""
-    if scheduled_time > now + FURTHEST_AHEAD:
-        expected = BackupRequest.model_fields["scheduled_time"].description or ""
-        came = f"'{scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
+    run = parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject)
+    if run.scheduled_time > now + FURTHEST_AHEAD:
+        expected = Run.model_fields["scheduled_time"].description or ""
+        came = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
         raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, came)])
+    return run
+
+
+def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
+    """Read a backup request. Raises as `parse_run` does."""
+    return parse_run(BackupRequest, data, "backup request", default_time=default_time, now=now)

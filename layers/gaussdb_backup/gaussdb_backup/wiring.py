@@ -22,6 +22,7 @@ from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.aws.secrets import SecretConnection
 from gaussdb_backup.delays import pick_delay
 from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.session import Session
 from gaussdb_backup.operations.track import RecentBackups
 from gaussdb_backup.settings import read_settings
 from gaussdb_backup.telemetry import Telemetry
@@ -75,7 +76,7 @@ class Services:
             client.close()
 
     def _make_api(self, connection: str) -> GaussDBApi:
-        client = GaussDBApi(
+        session = Session(
             SecretConnection(
                 connection,
                 secrets=self._secrets,
@@ -89,6 +90,7 @@ class Services:
             guard=Circuit(connection, table=self.settings.state_table, client=self._dynamodb, pause=self._pause).guard,
             on_version_switch=partial(self.telemetry.api_version_switched, connection=connection),
         )
+        client = GaussDBApi(session)
         self._clients.append(client)
         return client
 
