@@ -1,9 +1,11 @@
 """What the client makes of everything that can go wrong, against the emulator."""
 
+import itertools
 import re
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -18,6 +20,7 @@ from gaussdb_backup.errors import (
     PermissionDenied,
     TryLater,
 )
+from gaussdb_backup.huawei.client import PAGE
 from local import huawei
 from tests.support import KEY, ORDERS, Clock, Source, by_key, by_password, make_api, make_cloud
 
@@ -329,3 +332,34 @@ def test_an_answer_of_iam_without_a_token_is_told() -> None:
     cloud.add_fault(huawei.Fault(operation="token", status=201, body="{}"))
     with pytest.raises(TryLater, match="IAM answered without a token"):
         list(make_api(cloud, Source(by_password())).list_backups())
+
+
+@pytest.mark.parametrize("body", ["{}", "<html>", '{"token": {"expires_at": "soon"}}', '{"token": []}'])
+def test_a_token_whose_end_is_not_told_is_used_for_less_than_an_hour(body: str) -> None:
+    clock = Clock()
+    tokens = iter(f"token-{number}" for number in range(9))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/auth/tokens":
+            return httpx.Response(201, text=body, headers={"X-Subject-Token": next(tokens)})
+        return httpx.Response(200, json={"backups": [], "total_count": 0, "token": request.headers["X-Auth-Token"]})
+
+    api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(answer))
+    list(api.list_backups())
+    clock.move(minutes=54)
+    list(api.list_backups())
+    assert next(tokens) == "token-1"
+    clock.move(minutes=2)
+    list(api.list_backups())
+    assert next(tokens) == "token-3"
+
+
+def test_a_list_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = itertools.count()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"backups": [{"id": str(next(numbers))} for _ in range(PAGE)]})
+
+    monkeypatch.setattr("gaussdb_backup.huawei.client.MOST_PAGES", 20)  # ten thousand take a minute
+    with pytest.raises(TryLater, match="list backups: the list does not end"):
+        list(make_api(make_cloud(Clock()), transport=httpx.MockTransport(answer)).list_backups())

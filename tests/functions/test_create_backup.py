@@ -449,6 +449,16 @@ def test_a_malformed_secret_is_told_by_its_key(world: World) -> None:
         world.invoke("create_backup", request())
 
 
+def test_a_secret_of_bytes_is_read_and_an_empty_one_is_told(world: World) -> None:
+    client = boto3.client("secretsmanager")
+    text = client.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"]
+    client.create_secret(Name="gaussdb-backup/bytes", SecretBinary=text.encode())
+    client.create_secret(Name="gaussdb-backup/empty", SecretString=" ")
+    assert world.invoke("create_backup", request(connection="bytes"))["outcome"] == "created"
+    with pytest.raises(InvalidConnection, match="SecretString: expected a flat JSON object"):
+        world.invoke("create_backup", request(connection="empty"))
+
+
 def test_a_secret_without_tls_is_refused_unless_allowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOW_HTTP_ENDPOINT", "false")
     with pytest.raises(InvalidConnection, match="endpoint: expected an https address"):

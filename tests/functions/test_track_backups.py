@@ -162,6 +162,20 @@ def test_one_connections_missing_secret_leaves_the_others_alone(world: World) ->
     assert (told["connection"], told["backups"]) == ("absent", 1)
 
 
+def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_counted(world: World) -> None:
+    app = world.app("track_backups")
+    app.wiring.services(app.logger).recent = lambda _: None  # any bug of ours
+    answer = world.invoke("track_backups", batch(begin(world)))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    [told] = world.records
+    assert (told["message"], told["error_type"], world.count("UnforeseenError")) == (
+        "unforeseen error",
+        "AttributeError",
+        1,
+    )
+    assert "Traceback" in told["exception"]
+
+
 def test_an_api_that_is_down_is_told_and_the_backups_come_back(world: World) -> None:
     message = begin(world)
     world.cloud.add_fault(huawei.Fault(operation="list", status=503))

@@ -170,7 +170,9 @@ def test_a_failing_call_of_aws_ends_in_one_backup(night: Night, service: str, op
     all_is_well(night)
 
 
-@pytest.mark.parametrize("point", ["after the claim", "after the POST", "after the tracking message"])
+@pytest.mark.parametrize(
+    "point", ["after the claim", "after the POST", "after the tracking message", "before the answer"]
+)
 def test_a_function_that_ends_at_once_leaves_one_backup(night: Night, point: str) -> None:
     ask(night, ORDERS)
     worker = night.worker("create_backup")
@@ -187,7 +189,15 @@ def _end_at(services: Any, point: str) -> None:
     def end(*_: Any, **__: Any) -> None:
         raise Killed
 
-    if point == "after the POST":
+    once = services.claims.once
+
+    def once_and_end(*arguments: Any, **options: Any) -> None:
+        once(*arguments, **options)
+        raise Killed
+
+    if point == "before the answer":
+        services.claims.once = once_and_end
+    elif point == "after the POST":
         services.telemetry.backup_begun = end
     elif point == "after the tracking message":
         follow = services.follow
@@ -198,5 +208,4 @@ def _end_at(services: Any, point: str) -> None:
 
         services.follow = follow_and_end
     else:
-        once = services.claims.once
         services.claims.once = lambda claim, _work, *, context: once(claim, end, context=context)

@@ -1,7 +1,7 @@
 """Following costs far less than one call per backup and look."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -25,7 +25,9 @@ def night() -> Iterator[Night]:
         yield night
 
 
-def test_a_thousand_backups_building_at_once_cost_a_twenty_fifth_of_a_call_per_look(night: Night) -> None:
+def test_a_thousand_backups_building_at_once_cost_a_twenty_fifth_of_a_call_per_look(
+    night: Night, figure: Callable[[str], None]
+) -> None:
     for number in range(10_000, 10_000 + BACKUPS):
         request = {"instance_id": f"{number:032x}in07", "name_template": "nightly", "scheduled_time": RUN.isoformat()}
         night.requests.send(json.dumps(request))
@@ -42,5 +44,5 @@ def test_a_thousand_backups_building_at_once_cost_a_twenty_fifth_of_a_call_per_l
             night.clock.now = max(night.clock(), night.tracking.next_visible() or end)
     assert list(night.ends().values()).count("COMPLETED") == BACKUPS
     calls, looked = len(night.cloud.requests), night.tracking.received
-    print(f"following {BACKUPS} backups: {calls} API calls for {looked} looks, one for {looked / calls:.0f}")  # noqa: T201 - a figure
+    figure(f"following {BACKUPS} backups: {calls} API calls for {looked} looks, one for {looked / calls:.0f}")
     assert calls * 25 <= looked

@@ -25,6 +25,11 @@ def test_a_time_is_read_in_each_form_the_vendor_prints(written: str) -> None:
     assert Backup.model_validate({"id": "b", "begin_time": written}).begin_time == WHEN
 
 
+def test_a_time_that_was_read_already_is_kept_in_utc() -> None:
+    backup = Backup.model_validate({"id": "b", "begin_time": WHEN})
+    assert Backup.model_validate(backup.model_dump()) == backup
+
+
 @pytest.mark.parametrize("written", ["", None, "soon", 5, "0001-01-01T00:00:00+2359"])
 def test_a_time_that_cannot_be_read_is_not_known(written: object) -> None:
     assert Backup.model_validate({"id": "b", "begin_time": written}).begin_time is None
@@ -79,6 +84,7 @@ def test_a_duration_is_known_once_both_ends_are() -> None:
 @pytest.mark.parametrize(
     ("tags", "read"),
     [
+        ("env=prod", {}),
         ([{"key": "env", "value": "prod"}], {"env": "prod"}),
         ({"env": "prod"}, {"env": "prod"}),
         (None, {}),

@@ -54,7 +54,5 @@ class Circuit:
         return result
 
     def _rest(self, error: CircuitBreakerOpenError) -> timedelta:
-        opened_at = error.circuit.opened_at if error.circuit else None
-        if opened_at is None:
-            return self._pause
+        opened_at = (error.circuit and error.circuit.opened_at) or 0
         return max(datetime.fromtimestamp(opened_at, UTC) + self._pause - datetime.now(UTC), timedelta(seconds=1))

@@ -1,5 +1,7 @@
 """Connections from Secrets Manager, through Powertools Parameters (design, section 3.3)."""
 
+from typing import cast
+
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
@@ -36,9 +38,8 @@ class SecretConnection:
             text = self._secrets.get(self._secret_id, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch)
         except GetParameterError as error:
             raise self._explain(error) from error
-        if not isinstance(text, str | bytes):
-            text = ""
-        return parse_connection(self._name, text, allow_http=self._allow_http)
+        # Powertools says it might be a mapping, which it is only for those who ask it to read JSON.
+        return parse_connection(self._name, cast("str | bytes", text), allow_http=self._allow_http)
 
     def _explain(self, error: GetParameterError) -> InvalidConnection | TryLater:
         # Powertools wraps the AWS error, whose code is all that tells a wrong name from a bad moment.

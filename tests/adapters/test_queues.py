@@ -1,0 +1,92 @@
+"""Queues, when SQS takes some of a batch, or nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from gaussdb_backup.aws.bus import EventBus
+from gaussdb_backup.aws.queues import Queue
+from gaussdb_backup.errors import TryLater
+
+
+class Client:
+    """Answers like SQS and EventBridge; refuses what a test says, as often as it says; -1 is a dead connection."""
+
+    def __init__(self, *refusals: int) -> None:
+        self._refusals = list(refusals)
+        self.sizes: list[int] = []
+        self.taken: list[Any] = []
+
+    def _split(self, entries: list[Any]) -> tuple[list[Any], list[Any]]:
+        self.sizes.append(len(entries))
+        refused = self._refusals.pop(0) if self._refusals else 0
+        if refused < 0:
+            raise EndpointConnectionError(endpoint_url="https://sqs.test")
+        self.taken.extend(entries[refused:])
+        return entries[refused:], entries[:refused]
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: ARG002, N803 - AWS's names
+        taken, refused = self._split(Entries)
+        return {
+            "Successful": [{"Id": entry["Id"]} for entry in taken],
+            "Failed": [{"Id": entry["Id"]} for entry in refused],
+        }
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        return self.send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
+
+    def put_events(self, *, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        _, refused = self._split(Entries)
+        return {"Entries": [{"ErrorCode": "Busy"} if entry in refused else {"EventId": "x"} for entry in Entries]}
+
+    def send_message(self, **_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs.test")
+
+
+def queue(client: Client) -> Queue:
+    return Queue("https://sqs.test/q", client=client)  # type: ignore[arg-type]  # the part of it that is used
+
+
+def test_messages_are_sent_ten_at_a_time() -> None:
+    client = Client()
+    assert queue(client).send_all([str(number) for number in range(25)]) == [True] * 25
+    assert client.sizes == [10, 10, 5]
+
+
+def test_messages_that_sqs_refuses_are_offered_again() -> None:
+    client = Client(3, 0, 1)
+    assert queue(client).send_all([str(number) for number in range(15)]) == [True] * 15
+    assert client.sizes == [10, 5, 3, 1]
+    assert sorted(entry["MessageBody"] for entry in client.taken) == sorted(str(number) for number in range(15))
+
+
+def test_messages_that_sqs_refuses_three_times_are_told() -> None:
+    assert queue(Client(1, 1, 1)).send_all(["a", "b"]) == [False, True]
+
+
+def test_a_dead_connection_takes_nothing_and_is_told() -> None:
+    assert queue(Client(-1, -1, -1)).send_all(["a"]) == [False]
+    with pytest.raises(TryLater, match="took no message"):
+        queue(Client()).send("a")
+
+
+@pytest.mark.parametrize(("refusals", "left"), [((), 0), ((2,), 0), ((2, 2, 2), 2), ((-1,), 0), ((-1, -1, -1), 3)])
+def test_a_put_back_that_sqs_refuses_is_offered_again_and_then_told(refusals: tuple[int, ...], left: int) -> None:
+    delays = {f"handle-{number}": timedelta(seconds=number) for number in range(3)}
+    assert queue(Client(*refusals)).put_back(delays) == left
+
+
+def test_no_message_is_put_back_for_longer_than_sqs_allows() -> None:
+    client = Client()
+    queue(client).put_back({"handle": timedelta(days=1)})
+    assert client.taken[0]["VisibilityTimeout"] == 43_200
+
+
+@pytest.mark.parametrize(
+    ("refusals", "taken"), [((), 12), ((3,), 12), ((3, 0, 1, 1), 11), ((-1, -1, -1, -1, -1, -1), 0)]
+)
+def test_events_that_the_bus_refuses_are_offered_again_and_then_told(refusals: tuple[int, ...], taken: int) -> None:
+    bus = EventBus("default", client=Client(*refusals))  # type: ignore[arg-type]  # the part of it that is used
+    assert sum(bus.publish([{"backup_id": str(number)} for number in range(12)])) == taken
