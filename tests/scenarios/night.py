@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +41,7 @@ class Item:
 class ClockQueue:
     """A queue whose delays and visibility follow the clock of the test; it has the methods of `aws.queues.Queue`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._sent = 0
         self.items: dict[int, Item] = {}
@@ -71,12 +72,20 @@ class ClockQueue:
             raise TryLater("the queue took no message")
 
     def receive(self, most: int) -> list[dict[str, Any]]:
-        ready = [item for item in self.items.values() if item.visible_at <= self._clock()][:most]
+        now = self._clock()
+        ready = list(islice((item for item in self.items.values() if item.visible_at <= now), most))
         self.received += len(ready)
         for item in ready:
             item.receives += 1
             item.visible_at = self._clock() + VISIBILITY
         return [_as_record(item) for item in ready]
+
+    def delete(self, *handles: str) -> None:
+        for handle in handles:
+            del self.items[int(handle)]
+
+    def count(self) -> int:
+        return len(self.items)
 
     def next_visible(self) -> datetime | None:
         return min((item.visible_at for item in self.items.values()), default=None)

@@ -1,0 +1,147 @@
+"""A fleet of thousands under faults: one backup each, no duplicate, every message accounted for."""
+
+import json
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from local import huawei
+from tests.load.workers import KEY as QUEUE_KEY
+from tests.load.workers import Queues, serve_aws, work
+from tests.support import KEY, PROJECT
+
+pytestmark = [pytest.mark.load, pytest.mark.timeout(900)]
+
+INSTANCES = 5_000
+WORKERS = 8
+SHARE = 0.05
+LONGEST_SECONDS = 600
+SPAWN = multiprocessing.get_context("spawn")
+"""Nothing of this process is inherited: each worker is an execution environment of its own."""
+
+MATRIX: list[dict[str, Any]] = [
+    *(
+        {"status": status, "code": "APIGW.0201", "after_commit": after}
+        for status in (500, 502, 503, 504)
+        for after in (False, True)
+    ),
+    {"effect": huawei.Effect.DROP, "after_commit": True},
+    {"effect": huawei.Effect.RESET},
+    {"status": 429, "code": "APIGW.0308"},
+    {"status": 429, "code": "APIGW.0308", "retry_after": "2"},
+]
+
+
+def make_cloud() -> huawei.Cloud:
+    instances = (
+        huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=5 + number % 40)
+        for number in range(INSTANCES)
+    )
+    fleet = huawei.Fleet(projects=(huawei.Project(),), access_keys=(KEY,), instances=tuple(instances))
+    cloud = huawei.Cloud(fleet, seed=20261123)
+    for fault in MATRIX:
+        cloud.add_fault(huawei.Fault(share=SHARE / len(MATRIX), **fault))
+    return cloud
+
+
+@contextmanager
+def processes() -> Iterator[tuple[list[Any], Any]]:
+    """Hold the processes that a test starts, and end them however it ends."""
+    started: list[Any] = []
+    stop = SPAWN.Event()
+    try:
+        yield started, stop
+    finally:
+        stop.set()
+        for process in started:
+            process.join(30)
+            if process.is_alive():
+                process.terminate()
+
+
+def test_a_fleet_gets_one_backup_each_although_one_call_in_twenty_fails(figure: Callable[[str], None]) -> None:
+    cloud = make_cloud()
+    with huawei.serve(cloud) as running, processes() as (started, stop), _queues() as queues:
+        environment = _start_aws(started, stop, running.url)
+        began = time.monotonic()
+        stop_work = SPAWN.Event()
+        plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": _now()}
+        pipes = [
+            _start_worker(started, number, environment, queues.address, stop_work, plan) for number in range(WORKERS)
+        ]
+        queued = _wait(queues, cloud, began)
+        seconds = time.monotonic() - began
+        stop_work.set()
+        done = [pipe.recv() for pipe in pipes if pipe.poll(60)]
+    assert len(done) == WORKERS
+    backups = [backup for backup in cloud.backups() if backup.type == "manual"]
+    per_instance = Counter(backup.instance_id for backup in backups)
+    ended = set().union(*(worker.ended for worker in done))
+    calls = len(cloud.requests)
+    failed = sum(1 for request in cloud.requests if request.faults)
+    figure(
+        f"{INSTANCES} instances, {WORKERS} workers, {failed / calls:.1%} of {calls} API calls failed: "
+        f"{len(backups)} backups in {seconds:.0f} s, {calls / INSTANCES:.2f} API calls per backup, "
+        f"peak memory per worker {max(worker.peak_mb for worker in done):.0f} MB"
+    )
+    assert (len(backups), set(per_instance.values())) == (INSTANCES, {1})
+    assert queued == {"requests": 0, "dead_letters": 0, "tracking_queue": 0}
+    assert ended == {(backup.id, "COMPLETED") for backup in backups}
+    assert SHARE / 2 < failed / calls < SHARE * 2
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _queues() -> Iterator[Any]:
+    manager = Queues(address=("127.0.0.1", 0), authkey=QUEUE_KEY, ctx=SPAWN)
+    manager.start()
+    try:
+        yield manager
+    finally:
+        manager.shutdown()
+
+
+def _start_aws(started: list[Any], stop: Any, url: str) -> dict[str, str]:
+    key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
+    secret = json.dumps({"endpoint": url, "project_id": PROJECT, **key})
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=serve_aws, args=(theirs, stop, secret))
+    process.start()
+    started.append(process)
+    assert ours.poll(60), "the stand-in for AWS did not come up"
+    environment: dict[str, str] = ours.recv()
+    return environment
+
+
+def _start_worker(
+    started: list[Any], number: int, environment: dict[str, str], address: Any, stop: Any, plan: dict[str, Any]
+) -> Any:
+    ours, theirs = SPAWN.Pipe()
+    arguments = (number, environment, address, stop, theirs, plan if number == 0 else None)
+    process = SPAWN.Process(target=work, args=arguments)
+    process.start()
+    started.append(process)
+    return ours
+
+
+def _wait(queues: Any, cloud: huawei.Cloud, began: float) -> dict[str, int]:
+    """Wait until all is made and followed, or the time is over; return how many messages each queue holds."""
+    proxies = {name: queues.queue(name) for name in ("requests", "dead_letters", "tracking_queue")}
+    queued: dict[str, int] = {}
+    while time.monotonic() - began < LONGEST_SECONDS:
+        time.sleep(5)
+        queued = {name: proxy.count() for name, proxy in proxies.items()}
+        made = len(cloud.backups())
+        print(f"{time.monotonic() - began:4.0f} s: {made} backups, {queued}")  # noqa: T201 - `make test-load` shows it
+        if made >= INSTANCES and not queued["requests"] and not queued["tracking_queue"]:
+            break
+    return queued
