@@ -45,7 +45,7 @@ validate: $(SAM_VENV)/.complete
 build: $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the application into .aws-sam/
 	@$(SAM) build
 
-lock: $(VENV)/.complete  ## Pin the newest versions with hashes
+lock: $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
 	@for set in layers/dependencies/requirements requirements/dev requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
