@@ -99,6 +99,17 @@ def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(night: Ni
     assert len(night.cloud.calls("create")) < 30
 
 
+@pytest.mark.parametrize(("retry_after", "seconds"), [(None, 22.5), ("240", 240.0)])
+def test_what_is_put_off_is_visible_again_after_its_delay(
+    night: Night, retry_after: str | None, seconds: float
+) -> None:
+    night.cloud.add_fault(huawei.Fault(operation="create", status=429, code="APIGW.0308", retry_after=retry_after))
+    ask(night, ORDERS)
+    night.deliver(night.requests, night.worker("create_backup"), 5)
+    [item] = night.requests.items.values()
+    assert item.visible_at - night.clock() == timedelta(seconds=seconds)
+
+
 def test_an_api_that_is_down_until_the_deadline_ends_in_dead_letters_with_their_reason(night: Night) -> None:
     night.cloud.add_fault(huawei.unavailable(86_400))
     ask(night)
