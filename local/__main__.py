@@ -10,12 +10,12 @@ import json
 import signal
 from threading import Event
 
-from local import aws, huawei
+from local import aws_emulator, gaussdb_emulator
 
 GAUSSDB_PORT, AWS_PORT = 8001, 8002
 INSTANCES = ("d8e6ca5a624745bcb546a227aa3ae1cfin07", "9b2d1f0e6c7a4d3f8e5b4a3c2d1e0f9ain07")
 """The instances of the sample events."""
-KEY = huawei.AccessKey(access_key="LOCALACCESSKEY", secret_key="local-secret-key")  # noqa: S106 - invented
+KEY = gaussdb_emulator.AccessKey(access_key="LOCALACCESSKEY", secret_key="local-secret-key")  # noqa: S106 - invented
 
 
 def main() -> None:
@@ -27,16 +27,16 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    cloud = huawei.Cloud(
-        huawei.Fleet(
-            projects=(huawei.Project(),),
+    cloud = gaussdb_emulator.Cloud(
+        gaussdb_emulator.Fleet(
+            projects=(gaussdb_emulator.Project(),),
             access_keys=(KEY,),
-            instances=tuple(huawei.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in INSTANCES),
+            instances=tuple(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in INSTANCES),
         )
     )
     with (
-        huawei.serve(cloud, GAUSSDB_PORT, control=True, host=arguments.host),
-        aws.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as stand_in,
+        gaussdb_emulator.serve(cloud, GAUSSDB_PORT, control=True, host=arguments.host),
+        aws_emulator.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as stand_in,
     ):
         stand_in.put_secret("gaussdb-backup/default", json.dumps(_secret(arguments.known_as)))
         print(json.dumps({"Parameters": _variables(stand_in)}), flush=True)
@@ -53,7 +53,7 @@ def _secret(host: str) -> dict[str, str]:
     }
 
 
-def _variables(stand_in: aws.LocalAws) -> dict[str, str]:
+def _variables(stand_in: aws_emulator.LocalAws) -> dict[str, str]:
     shared = stand_in.stack.environment("CreateBackupFunction", ALLOW_HTTP_ENDPOINT="true")
     return shared | stand_in.environment
 

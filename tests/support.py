@@ -5,14 +5,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
+from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
-from gaussdb_backup.models import AccessKey, Connection, PasswordUser
-from local import huawei
+from local import gaussdb_emulator
 
-PROJECT = huawei.Project().id
-KEY = huawei.AccessKey(access_key="EXAMPLEAK", secret_key="hush-hush-secret-key")
-USER = huawei.IamUser(domain_name="domain", user_name="backup", password="hush-hush-password")
+PROJECT = gaussdb_emulator.Project().id
+KEY = gaussdb_emulator.AccessKey(access_key="EXAMPLEAK", secret_key="hush-hush-secret-key")
+USER = gaussdb_emulator.IamUser(domain_name="domain", user_name="backup", password="hush-hush-password")
 ORDERS, STOCK, BILLING = (f"{number:032x}in07" for number in (0xA1, 0xB2, 0xC3))
 RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 
@@ -46,19 +46,19 @@ class Source:
         return self.connection
 
 
-def make_cloud(clock: Any = None, **rules: Any) -> huawei.Cloud:
-    fleet = huawei.Fleet(
-        projects=(huawei.Project(),),
+def make_cloud(clock: Any = None, **rules: Any) -> gaussdb_emulator.Cloud:
+    fleet = gaussdb_emulator.Fleet(
+        projects=(gaussdb_emulator.Project(),),
         access_keys=(KEY,),
         users=(USER,),
         instances=(
-            huawei.Instance(id=ORDERS, name="orders", tags={"env": "prod"}),
-            huawei.Instance(id=STOCK, name="stock (übung)"),
-            huawei.Instance(id=BILLING, name="billing", tags={"env": "prod", "tier": "gold"}),
+            gaussdb_emulator.Instance(id=ORDERS, name="orders", tags={"env": "prod"}),
+            gaussdb_emulator.Instance(id=STOCK, name="stock (übung)"),
+            gaussdb_emulator.Instance(id=BILLING, name="billing", tags={"env": "prod", "tier": "gold"}),
         ),
-        rules=huawei.Rules(**rules),
+        rules=gaussdb_emulator.Rules(**rules),
     )
-    return huawei.Cloud(fleet, clock=clock) if clock else huawei.Cloud(fleet)
+    return gaussdb_emulator.Cloud(fleet, clock=clock) if clock else gaussdb_emulator.Cloud(fleet)
 
 
 def by_key(endpoint: str = "https://gaussdb.test", **changes: Any) -> Connection:
@@ -73,13 +73,13 @@ def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.
     return Connection(endpoint=endpoint, project_id=PROJECT, credentials=user)
 
 
-def make_api(cloud: huawei.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
+def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
     """A client of the emulator in this process; its waits cost no time."""
     given = {
         "timeout": timedelta(seconds=5),
         "now": cloud.now,
         "sleep": lambda _: None,
-        "transport": huawei.EmulatorTransport(huawei.create_app(cloud)),
+        "transport": gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud)),
         **options,
     }
     return GaussDBApi(Session(source or Source(by_key()), **given))

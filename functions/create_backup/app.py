@@ -7,23 +7,24 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gaussdb_backup import telemetry, wiring
+from gaussdb_backup import bootstrap
 from gaussdb_backup.aws import messages
+from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request, read_facts
+from gaussdb_backup.domain.tracking import start_tracking
+from gaussdb_backup.domain.validation import parse_object, require_object
 from gaussdb_backup.operations.create import create_backup, name_backup
-from gaussdb_backup.requests import BackupRequest, parse_backup_request, read_facts
-from gaussdb_backup.tracking import start_tracking
-from gaussdb_backup.validation import parse_object, require_object
+from gaussdb_backup.telemetry.reporter import make_logger
 
-logger = telemetry.make_logger()
+logger = make_logger()
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 - Lambda's signature
     """Answer one event."""
-    return answer(event, wiring.services(logger), context)
+    return answer(event, bootstrap.services(logger), context)
 
 
-def answer(event: object, services: wiring.Services, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, services: bootstrap.Services, context: LambdaContext) -> dict[str, Any]:
     """Tell the two kinds of event apart: a batch of messages, or one request by itself."""
     create = partial(_create, services=services, context=context)
     if messages.is_batch(event):
@@ -43,7 +44,7 @@ def _create(
     default_time: datetime,
     attempt: int | None,
     *,
-    services: wiring.Services,
+    services: bootstrap.Services,
     context: LambdaContext,
 ) -> dict[str, Any]:
     """Answer one request once, however often it comes."""
@@ -57,7 +58,7 @@ def _create(
         return services.claims.once(request.claim(name), make, context=context)
 
 
-def _make(request: BackupRequest, name: str, facts: Mapping[str, Any], services: wiring.Services) -> dict[str, Any]:
+def _make(request: BackupRequest, name: str, facts: Mapping[str, Any], services: bootstrap.Services) -> dict[str, Any]:
     result = create_backup(request, name, api=services.api(request.connection), now=services.now())
     services.telemetry.backup_begun(result.backup, facts={**facts, "outcome": result.outcome.value})
     patience = services.settings.track_deadline_seconds

@@ -5,24 +5,25 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gaussdb_backup import telemetry, wiring
+from gaussdb_backup import bootstrap
+from gaussdb_backup.domain.backup_request import read_facts
+from gaussdb_backup.domain.plan import Decision, Plan, Verdict, parse_plan
+from gaussdb_backup.domain.validation import require_object
 from gaussdb_backup.errors import TryLater
-from gaussdb_backup.facts import readable
 from gaussdb_backup.operations.dispatch import NOT_TAKEN, dispatch_backups
-from gaussdb_backup.plans import Decision, Plan, Verdict, parse_plan
-from gaussdb_backup.requests import read_facts
-from gaussdb_backup.validation import require_object
+from gaussdb_backup.telemetry.log_fields import readable
+from gaussdb_backup.telemetry.reporter import make_logger
 
-logger = telemetry.make_logger()
+logger = make_logger()
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's signature
     """Answer one event."""
-    return answer(event, wiring.services(logger))
+    return answer(event, bootstrap.services(logger))
 
 
-def answer(event: object, services: wiring.Services) -> dict[str, Any]:
+def answer(event: object, services: bootstrap.Services) -> dict[str, Any]:
     """Dispatch one plan; fail if the queue did not take all of it, so that it is dispatched again."""
     with services.telemetry.reporting({}) as facts:
         data = require_object(event, "plan")

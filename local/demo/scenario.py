@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from local import huawei
+from local import gaussdb_emulator
 
 CONNECTION = "demo"
-KEY = huawei.AccessKey(access_key="DEMOACCESSKEY", secret_key="demo-secret-key")  # noqa: S106 - invented
+KEY = gaussdb_emulator.AccessKey(access_key="DEMOACCESSKEY", secret_key="demo-secret-key")  # noqa: S106 - invented
 ENDS_OVERDUE_AFTER_SECONDS = 10
 
 
@@ -15,22 +15,24 @@ def _id(number: int) -> str:
 
 
 INSTANCES = {
-    "orders": huawei.Instance(id=_id(1), name="orders", backup_seconds=3, size_mb=20_480),
-    "customers": huawei.Instance(id=_id(2), name="customers", backup_seconds=5, size_mb=8_192),
-    "payments": huawei.Instance(id=_id(3), name="payments", backup_seconds=7, size_mb=51_200),
-    "stock": huawei.Instance(id=_id(4), name="stock", backup_seconds=4, size_mb=4_096),
-    "reports": huawei.Instance(id=_id(5), name="reports", backup_seconds=6, backup_ends="FAILED"),
-    "archive": huawei.Instance(id=_id(6), name="archive", backup_ends=None),
-    "search": huawei.Instance(id=_id(7), name="search", backup_seconds=2, status="REBOOTING"),
-    "legacy": huawei.Instance(id=_id(8), name="legacy", status="FROZEN"),
+    "orders": gaussdb_emulator.Instance(id=_id(1), name="orders", backup_seconds=3, size_mb=20_480),
+    "customers": gaussdb_emulator.Instance(id=_id(2), name="customers", backup_seconds=5, size_mb=8_192),
+    "payments": gaussdb_emulator.Instance(id=_id(3), name="payments", backup_seconds=7, size_mb=51_200),
+    "stock": gaussdb_emulator.Instance(id=_id(4), name="stock", backup_seconds=4, size_mb=4_096),
+    "reports": gaussdb_emulator.Instance(id=_id(5), name="reports", backup_seconds=6, backup_ends="FAILED"),
+    "archive": gaussdb_emulator.Instance(id=_id(6), name="archive", backup_ends=None),
+    "search": gaussdb_emulator.Instance(id=_id(7), name="search", backup_seconds=2, status="REBOOTING"),
+    "legacy": gaussdb_emulator.Instance(id=_id(8), name="legacy", status="FROZEN"),
 }
 """`reports` fails, `archive` never ends, `search` is busy at first, `legacy` cannot be backed up."""
 
 READY = INSTANCES["search"].id
 READY_AFTER_SECONDS = 5
 NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
-FLEET = huawei.Fleet(projects=(huawei.Project(),), access_keys=(KEY,), instances=tuple(INSTANCES.values()))
-FAULTS = (huawei.lost_answer(instance_id=INSTANCES["payments"].id),)
+FLEET = gaussdb_emulator.Fleet(
+    projects=(gaussdb_emulator.Project(),), access_keys=(KEY,), instances=tuple(INSTANCES.values())
+)
+FAULTS = (gaussdb_emulator.lost_answer(instance_id=INSTANCES["payments"].id),)
 """The answer to one create is lost after the API did the work."""
 
 

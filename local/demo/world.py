@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from local import aws as local_aws
-from local import huawei
+from local import aws_emulator, gaussdb_emulator
+from local.aws_emulator.event_source_mapping import Pump
 from local.isolation import isolated
-from local.pump import Pump
 
 from . import scenario
 
@@ -21,10 +20,10 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 class World:
     """Everything that runs; `output` is all that the functions print."""
 
-    cloud: huawei.Cloud
-    aws: local_aws.LocalAws
-    create: local_aws.LocalFunction
-    dispatch: local_aws.LocalFunction
+    cloud: gaussdb_emulator.Cloud
+    aws: aws_emulator.LocalAws
+    create: aws_emulator.LocalFunction
+    dispatch: aws_emulator.LocalFunction
     output: io.StringIO
     requests: Pump
     tracking: Pump
@@ -73,12 +72,14 @@ class World:
 @contextmanager
 def start() -> Iterator[World]:
     """Start both clouds, put the secret, load the functions; stop everything at the end."""
-    cloud = huawei.Cloud(scenario.FLEET)
+    cloud = gaussdb_emulator.Cloud(scenario.FLEET)
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)
     with isolated(), ExitStack() as stack:
-        running = stack.enter_context(huawei.serve(cloud))
-        aws = stack.enter_context(local_aws.start(Connection=scenario.CONNECTION, NameTemplate=scenario.NAME_TEMPLATE))
+        running = stack.enter_context(gaussdb_emulator.serve(cloud))
+        aws = stack.enter_context(
+            aws_emulator.start(Connection=scenario.CONNECTION, NameTemplate=scenario.NAME_TEMPLATE)
+        )
         aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))
         output = io.StringIO()
         create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
@@ -101,8 +102,8 @@ def _secret(url: str) -> dict[str, str]:
 
 
 def _load(
-    stack: ExitStack, aws: local_aws.LocalAws, folder: str, logical_id: str, output: io.StringIO
-) -> local_aws.LocalFunction:
+    stack: ExitStack, aws: aws_emulator.LocalAws, folder: str, logical_id: str, output: io.StringIO
+) -> aws_emulator.LocalFunction:
     environment = aws.stack.environment(
         logical_id,
         ALLOW_HTTP_ENDPOINT="true",
@@ -110,17 +111,17 @@ def _load(
         TRACK_MAX_DELAY_SECONDS="2",
         TRACK_DEADLINE_SECONDS=str(scenario.ENDS_OVERDUE_AFTER_SECONDS),
     )
-    function = local_aws.LocalFunction(folder, environment | aws.environment, output)
+    function = aws_emulator.LocalFunction(folder, environment | aws.environment, output)
     stack.callback(function.close)
     return function
 
 
-def _pump(aws: local_aws.LocalAws, function: local_aws.LocalFunction, logical_id: str, queue: str) -> Pump:
+def _pump(aws: aws_emulator.LocalAws, function: aws_emulator.LocalFunction, logical_id: str, queue: str) -> Pump:
     batch_size = aws.stack.event(logical_id, "SQS")["BatchSize"]
     return Pump(aws.stack.resources[queue], function, sqs=aws.client("sqs"), batch_size=batch_size)
 
 
-def _listen(aws: local_aws.LocalAws) -> str:
+def _listen(aws: aws_emulator.LocalAws) -> str:
     """Have the events of the bus come to a queue of the demo."""
     sqs, events = aws.client("sqs"), aws.client("events")
     url: str = sqs.create_queue(QueueName="demo-events")["QueueUrl"]

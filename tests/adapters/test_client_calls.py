@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from gaussdb_backup.domain.models import BackupStatus
 from gaussdb_backup.errors import FixRequest, InvalidRequest
-from gaussdb_backup.models import BackupStatus
-from local import huawei
+from local import gaussdb_emulator
 from tests.support import BILLING, ORDERS, RUN, STOCK, Clock, Source, by_key, by_password, make_api, make_cloud
 
 
@@ -30,10 +30,10 @@ def test_a_backup_is_created_with_a_token() -> None:
     assert [backup.name for backup in cloud.backups(ORDERS)] == ["first"]
 
 
-def fill(cloud: huawei.Cloud, number: int) -> list[str]:
+def fill(cloud: gaussdb_emulator.Cloud, number: int) -> list[str]:
     return cloud.add_backups(
         *(
-            huawei.PastBackup(
+            gaussdb_emulator.PastBackup(
                 instance_id=[ORDERS, STOCK][index % 2],
                 name=f"b-{index}",
                 type="manual" if index % 3 else "auto",
@@ -66,7 +66,9 @@ def test_a_backup_that_moves_to_another_page_while_reading_is_listed_once() -> N
     for backup in make_api(cloud).list_backups():
         found.append(backup.id)
         if len(found) == 50:
-            cloud.add_backups(huawei.PastBackup(instance_id=ORDERS, name="new", begin_time=RUN - timedelta(seconds=1)))
+            cloud.add_backups(
+                gaussdb_emulator.PastBackup(instance_id=ORDERS, name="new", begin_time=RUN - timedelta(seconds=1))
+            )
     assert sorted(found) == sorted(ids)
 
 
@@ -100,7 +102,7 @@ def test_instances_are_listed_by_id_name_and_tags() -> None:
 def test_a_backup_is_deleted_on_the_successors_path() -> None:
     cloud = make_cloud(Clock())
     [backup_id] = cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1))
     )
     make_api(cloud).delete_backup(backup_id)
     cloud.advance(timedelta(minutes=5))
@@ -111,8 +113,8 @@ def test_a_backup_is_deleted_on_the_successors_path() -> None:
 def test_a_batch_deletion_tells_what_went_and_what_did_not() -> None:
     cloud = make_cloud(Clock())
     manual, auto = cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1)),
-        huawei.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN - timedelta(days=1)),
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1)),
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN - timedelta(days=1)),
     )
     answer = make_api(cloud).delete_backups([manual, auto, "unknown"])
     assert answer.deleted == (manual,)
@@ -139,11 +141,11 @@ def test_what_the_api_refuses_is_refused_with_its_words_and_its_request_id() -> 
 def test_the_client_says_who_it_is() -> None:
     seen: list[str] = []
     cloud = make_cloud(Clock())
-    app = huawei.create_app(cloud)
+    app = gaussdb_emulator.create_app(cloud)
 
     def spy(environ: Any, start_response: Any) -> Any:
         seen.append(environ["HTTP_USER_AGENT"])
         return app(environ, start_response)
 
-    list(make_api(cloud, transport=huawei.EmulatorTransport(spy)).list_backups())
+    list(make_api(cloud, transport=gaussdb_emulator.EmulatorTransport(spy)).list_backups())
     assert seen == ["gaussdb-backup/1"]

@@ -20,8 +20,8 @@ from gaussdb_backup.errors import (
     PermissionDenied,
     TryLater,
 )
-from gaussdb_backup.huawei.client import PAGE
-from local import huawei
+from gaussdb_backup.huawei.api import PAGE
+from local import gaussdb_emulator
 from tests.support import KEY, ORDERS, Clock, Source, by_key, by_password, make_api, make_cloud
 
 SERVICE: list[tuple[int, str, type[GaussDBBackupError]]] = [
@@ -77,7 +77,7 @@ def test_each_answer_of_the_contracts_tables_has_its_class(
     status: int, code: str, error: type[GaussDBBackupError]
 ) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="create", status=status, code=code, message="some words"))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=status, code=code, message="some words"))
     with pytest.raises(error) as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
     assert type(raised.value) is error
@@ -93,7 +93,7 @@ def test_each_answer_of_the_contracts_tables_has_its_class(
 @pytest.mark.parametrize("shape", ["service", "gateway", "keystone", "details", "external", "camel"])
 def test_code_and_request_id_are_read_from_every_shape_of_body(shape: Any) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="create", status=409, code="DBS.201205", shape=shape))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201205", shape=shape))
     with pytest.raises(InstanceBusy) as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.error_code in ("DBS.201205", "409")  # Keystone's code is the status
@@ -113,17 +113,22 @@ def test_code_and_request_id_are_read_from_every_shape_of_body(shape: Any) -> No
 )
 def test_a_body_that_says_nothing_is_judged_by_its_status(fault: dict[str, Any], told: str) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="create", status=503, **fault))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=503, **fault))
     with pytest.raises(TryLater, match=re.escape(told)):
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
 
 
 @pytest.mark.parametrize(
-    "fault", [{"effect": huawei.Effect.NO_BACKUP_ID}, {"status": 200, "body": "<html>"}, {"status": 201, "body": "{}"}]
+    "fault",
+    [
+        {"effect": gaussdb_emulator.Effect.NO_BACKUP_ID},
+        {"status": 200, "body": "<html>"},
+        {"status": 201, "body": "{}"},
+    ],
 )
 def test_a_success_without_a_backup_may_have_taken_effect(fault: dict[str, Any]) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="create", **fault))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", **fault))
     with pytest.raises(TryLater, match="has no backup.id") as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.may_have_taken_effect
@@ -134,7 +139,7 @@ def test_a_success_without_a_backup_may_have_taken_effect(fault: dict[str, Any])
 )
 def test_a_list_that_cannot_be_read_is_an_error_and_not_an_empty_list(body: str) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="list", status=200, body=body))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=200, body=body))
     with pytest.raises(
         TryLater, match="list backups: the API answered 200, but the answer has no list of backups"
     ) as raised:
@@ -144,19 +149,19 @@ def test_a_list_that_cannot_be_read_is_an_error_and_not_an_empty_list(body: str)
 
 def test_a_batch_deletion_that_cannot_be_read_may_have_taken_effect() -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="batch_delete", status=200, body="<html>"))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="batch_delete", status=200, body="<html>"))
     with pytest.raises(TryLater, match="cannot be read") as raised:
         make_api(cloud).delete_backups(["x"])
     assert raised.value.may_have_taken_effect
 
 
-@pytest.mark.parametrize("effect", [huawei.Effect.DROP, huawei.Effect.RESET])
+@pytest.mark.parametrize("effect", [gaussdb_emulator.Effect.DROP, gaussdb_emulator.Effect.RESET])
 @pytest.mark.parametrize("after_commit", [True, False])
 def test_a_lost_connection_may_have_taken_effect_and_create_is_not_repeated(
-    effect: huawei.Effect, after_commit: bool
+    effect: gaussdb_emulator.Effect, after_commit: bool
 ) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="create", effect=effect, after_commit=after_commit))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=effect, after_commit=after_commit))
     with pytest.raises(TryLater, match="create backup: no good answer came from gaussdb.test") as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.may_have_taken_effect
@@ -165,9 +170,9 @@ def test_a_lost_connection_may_have_taken_effect_and_create_is_not_repeated(
 
 def test_a_read_is_tried_three_times() -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.unavailable(60, times=2))
+    cloud.add_fault(gaussdb_emulator.unavailable(60, times=2))
     assert list(make_api(cloud).list_backups()) == []
-    cloud.add_fault(huawei.unavailable(60))
+    cloud.add_fault(gaussdb_emulator.unavailable(60))
     with pytest.raises(TryLater, match="list backups: the API answered 503"):
         list(make_api(cloud).list_backups())
     assert [request.status for request in cloud.calls("list")] == [503, 503, 200, 503, 503, 503]
@@ -176,7 +181,7 @@ def test_a_read_is_tried_three_times() -> None:
 def test_the_wait_before_a_read_is_repeated_is_the_apis_if_it_is_short() -> None:
     waits: list[float] = []
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.throttled("list", retry_after="3", times=1))
+    cloud.add_fault(gaussdb_emulator.throttled("list", retry_after="3", times=1))
     assert list(make_api(cloud, sleep=waits.append).list_backups()) == []
     assert waits == [3.0]
 
@@ -184,7 +189,7 @@ def test_the_wait_before_a_read_is_repeated_is_the_apis_if_it_is_short() -> None
 def test_a_long_wait_is_left_to_the_caller() -> None:
     waits: list[float] = []
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.throttled("list", retry_after="600"))
+    cloud.add_fault(gaussdb_emulator.throttled("list", retry_after="600"))
     with pytest.raises(TryLater) as raised:
         list(make_api(cloud, sleep=waits.append).list_backups())
     assert raised.value.retry_after == timedelta(minutes=10)
@@ -206,7 +211,7 @@ def test_a_long_wait_is_left_to_the_caller() -> None:
 )
 def test_retry_after_is_read_in_both_forms_and_bounded(header: str | None, wait: timedelta | None) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.throttled("create", retry_after=header))
+    cloud.add_fault(gaussdb_emulator.throttled("create", retry_after=header))
     with pytest.raises(TryLater) as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.retry_after == wait
@@ -218,7 +223,7 @@ def test_retry_after_is_read_in_both_forms_and_bounded(header: str | None, wait:
 def test_when_the_documented_path_is_gone_its_successor_is_used_with_one_warning() -> None:
     warnings: list[str] = []
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.removed_family("mysql/v3"))
+    cloud.add_fault(gaussdb_emulator.removed_family("mysql/v3"))
     api = make_api(cloud, on_version_switch=lambda: warnings.append("switched"))
     assert api.create_backup(instance_id=ORDERS, name="first").job_id
     assert [backup.name for backup in api.list_backups()] == ["first"]
@@ -233,7 +238,7 @@ def test_when_the_documented_path_is_gone_its_successor_is_used_with_one_warning
 def test_an_address_that_serves_neither_path_is_an_error_of_configuration() -> None:
     warnings: list[str] = []
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(status=404, code="APIGW.0101"))
+    cloud.add_fault(gaussdb_emulator.Fault(status=404, code="APIGW.0101"))
     with pytest.raises(FixConfiguration, match="check endpoint and api_version"):
         make_api(cloud, on_version_switch=lambda: warnings.append("switched")).create_backup(
             instance_id=ORDERS, name="first"
@@ -308,7 +313,7 @@ def test_a_token_refused_by_the_service_is_replaced_too() -> None:
     cloud = make_cloud(Clock())
     api = make_api(cloud, Source(by_password()))
     list(api.list_backups())
-    cloud.add_fault(huawei.Fault(operation="list", status=403, code="DBS.280056", times=1))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=403, code="DBS.280056", times=1))
     list(api.list_backups())
     assert len(cloud.calls("token")) == 2
 
@@ -319,7 +324,7 @@ def test_a_token_refused_by_the_service_is_replaced_too() -> None:
 )
 def test_what_iam_refuses_is_told_as_such(status: int, error: type[GaussDBBackupError]) -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="token", status=status, code=str(status), shape="keystone"))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="token", status=status, code=str(status), shape="keystone"))
     with pytest.raises(error, match="get IAM token: ") as raised:
         make_api(cloud, Source(by_password())).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.api is not None
@@ -329,7 +334,7 @@ def test_what_iam_refuses_is_told_as_such(status: int, error: type[GaussDBBackup
 
 def test_an_answer_of_iam_without_a_token_is_told() -> None:
     cloud = make_cloud(Clock())
-    cloud.add_fault(huawei.Fault(operation="token", status=201, body="{}"))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="token", status=201, body="{}"))
     with pytest.raises(TryLater, match="IAM answered without a token"):
         list(make_api(cloud, Source(by_password())).list_backups())
 
@@ -360,6 +365,6 @@ def test_a_list_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"backups": [{"id": str(next(numbers))} for _ in range(PAGE)]})
 
-    monkeypatch.setattr("gaussdb_backup.huawei.client.MOST_PAGES", 20)  # ten thousand take a minute
+    monkeypatch.setattr("gaussdb_backup.huawei.api.MOST_PAGES", 20)  # ten thousand take a minute
     with pytest.raises(TryLater, match="list backups: the list does not end"):
         list(make_api(make_cloud(Clock()), transport=httpx.MockTransport(answer)).list_backups())

@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 from gaussdb_backup.errors import FixConfiguration, TryLater
-from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.api import GaussDBApi
+from gaussdb_backup.huawei.http import LARGEST_ANSWER
 from gaussdb_backup.huawei.session import Session
-from gaussdb_backup.huawei.transport import LARGEST_ANSWER
-from local import huawei
+from local import gaussdb_emulator
 from tests.support import ORDERS, Source, by_key, make_cloud
 
 TIMEOUT = timedelta(seconds=0.5)
@@ -70,7 +70,7 @@ def raw_server(*chunks: bytes, pause: float = 0.0) -> Iterator[str]:
 
 def test_a_backup_is_created_over_a_socket(connect: Connect) -> None:
     cloud = make_cloud()
-    with huawei.serve(cloud) as running:
+    with gaussdb_emulator.serve(cloud) as running:
         connect(running.url, timedelta(seconds=5)).create_backup(instance_id=ORDERS, name="first")
     assert [backup.name for backup in cloud.backups(ORDERS)] == ["first"]
 
@@ -94,7 +94,7 @@ def test_a_certificate_that_is_not_trusted_is_an_error_of_configuration(connect:
     certificate.configure_cert(context)
     cloud = make_cloud()
     with (
-        huawei.serve(cloud, tls=context) as running,
+        gaussdb_emulator.serve(cloud, tls=context) as running,
         pytest.raises(FixConfiguration, match="create backup: the certificate of 127.0.0.1 is not trusted"),
     ):
         connect(running.url, timedelta(seconds=5)).create_backup(instance_id=ORDERS, name="first")
@@ -108,9 +108,9 @@ def test_a_server_that_speaks_no_tls_is_told(connect: Connect) -> None:
 
 def test_a_slow_answer_ends_in_time_and_may_have_taken_effect(connect: Connect) -> None:
     cloud = make_cloud()
-    cloud.add_fault(huawei.Fault(operation="create", effect=huawei.Effect.SLOW, seconds=1.5))
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.SLOW, seconds=1.5))
     began = time.monotonic()
-    with huawei.serve(cloud) as running:
+    with gaussdb_emulator.serve(cloud) as running:
         with pytest.raises(TryLater, match="create backup: no good answer came .*ReadTimeout") as raised:
             connect(running.url).create_backup(instance_id=ORDERS, name="first")
         assert time.monotonic() - began < 1.2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gaussdb_backup.aws.bus import EventBus
+from gaussdb_backup.aws.event_bus import EventBus
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.errors import TryLater
 

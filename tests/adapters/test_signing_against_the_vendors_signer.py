@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from gaussdb_backup.domain.models import AccessKey
 from gaussdb_backup.huawei.auth import AccessKeyAuth
-from gaussdb_backup.models import AccessKey
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 AWKWARD = st.one_of(

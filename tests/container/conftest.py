@@ -17,7 +17,7 @@ import pytest
 
 from local import container
 from local.__main__ import AWS_PORT, GAUSSDB_PORT
-from local.aws.server import IDENTITY, Endpoint
+from local.aws_emulator.server import IDENTITY, Endpoint
 from local.container import IMAGE, NETWORK, VARIABLES
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local import huawei
+from local import gaussdb_emulator
 from tests.support import KEY, PROJECT, make_cloud
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ class Context:
 class World:
     """One cloud, one AWS account, and the functions, each loaded once as in an execution environment of Lambda."""
 
-    cloud: huawei.Cloud
+    cloud: gaussdb_emulator.Cloud
     url: str
     capsys: pytest.CaptureFixture[str]
     queues: dict[str, str]
@@ -154,7 +154,7 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     cloud = make_cloud()
-    with mock_aws(), huawei.serve(cloud) as running:
+    with mock_aws(), gaussdb_emulator.serve(cloud) as running:
         sqs = boto3.client("sqs")
         queues = {variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()}
         for variable, url in queues.items():
@@ -164,7 +164,7 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         world.put_secret()
         yield world
         for app in world.apps.values():
-            app.wiring.services(app.logger).close()
+            app.bootstrap.services(app.logger).close()
     assert find_secrets(world) == []
 
 

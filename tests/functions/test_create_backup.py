@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.domain.tracking import parse_tracking_message
 from gaussdb_backup.errors import (
     ConnectionPaused,
     CredentialsRefused,
@@ -17,8 +18,7 @@ from gaussdb_backup.errors import (
     InvalidSettings,
     TryLater,
 )
-from gaussdb_backup.tracking import parse_tracking_message
-from local import huawei
+from local import gaussdb_emulator
 from tests.functions.conftest import World, batch, record
 from tests.support import KEY, ORDERS, STOCK
 
@@ -37,7 +37,7 @@ def sample(name: str) -> Any:
 
 def add_sample_instances(world: World) -> None:
     ids = ("d8e6ca5a624745bcb546a227aa3ae1cfin07", "9b2d1f0e6c7a4d3f8e5b4a3c2d1e0f9ain07")
-    world.cloud.add_instances(*(huawei.Instance(id=id_, name=id_[:8]) for id_ in ids))
+    world.cloud.add_instances(*(gaussdb_emulator.Instance(id=id_, name=id_[:8]) for id_ in ids))
 
 
 # Each way of calling
@@ -88,7 +88,7 @@ def test_an_invalid_message_becomes_a_dead_letter_and_its_neighbours_go_on(world
 
 
 def test_a_batch_in_which_all_fail_is_no_error_of_the_function(world: World) -> None:
-    world.cloud.add_fault(huawei.Fault(**BUSY))
+    world.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     answer = world.invoke("create_backup", batch(request(), request(instance_id=STOCK)))
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-1", "message-2"]
 
@@ -182,7 +182,7 @@ def test_metrics_by_instance_are_a_choice(world: World, monkeypatch: pytest.Monk
 
 
 def test_a_busy_instance_is_put_off_with_the_apis_code_and_request_id(world: World) -> None:
-    world.cloud.add_fault(huawei.Fault(**BUSY))
+    world.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     with pytest.raises(TryLater, match="another operation runs on the instance"):
         world.invoke("create_backup", request())
     [told] = [item for item in world.records if item["message"] == "backup request put off"]
@@ -203,7 +203,7 @@ def test_a_request_that_the_api_refuses_for_good_is_rejected(world: World) -> No
 
 
 def test_one_batch_tells_of_each_message(world: World) -> None:
-    world.cloud.add_fault(huawei.Fault(instance_id=STOCK, **BUSY))
+    world.cloud.add_fault(gaussdb_emulator.Fault(instance_id=STOCK, **BUSY))
     answer = world.invoke("create_backup", batch(request(), request(instance_id=STOCK), {"instance_id": "short"}))
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-2"]
     assert [item["message"] for item in world.records] == [
@@ -218,7 +218,7 @@ def test_one_batch_tells_of_each_message(world: World) -> None:
 
 def test_an_unforeseen_error_is_told_with_its_traceback_and_counted(world: World) -> None:
     app = world.app("create_backup")
-    services = app.wiring.services(app.logger)
+    services = app.bootstrap.services(app.logger)
     services.__dict__["tracking_queue"] = None  # any bug of ours
     with pytest.raises(AttributeError):
         world.invoke("create_backup", request())
@@ -229,7 +229,7 @@ def test_an_unforeseen_error_is_told_with_its_traceback_and_counted(world: World
 
 
 def test_the_switch_to_the_successors_path_is_told_once(world: World) -> None:
-    world.cloud.add_fault(huawei.removed_family("mysql/v3"))
+    world.cloud.add_fault(gaussdb_emulator.removed_family("mysql/v3"))
     assert world.invoke("create_backup", request())["job_id"]
     world.invoke("create_backup", request(instance_id=STOCK))
     warnings = [item for item in world.records if item["level"] == "WARNING"]
@@ -312,7 +312,7 @@ def through_the_queue(body: Any, world: World, **attributes: str) -> dict[str, A
 
 
 def test_a_request_that_is_put_off_comes_back_later(world: World) -> None:
-    world.cloud.add_fault(huawei.Fault(**BUSY))
+    world.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     attributes = {"SentTimestamp": sent(timedelta(0)), "ApproximateReceiveCount": "7"}
     event = {"Records": [through_the_queue(request(), world, **attributes)]}
     assert world.invoke("create_backup", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
@@ -322,7 +322,7 @@ def test_a_request_that_is_put_off_comes_back_later(world: World) -> None:
 
 
 def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_its_reason(world: World) -> None:
-    world.cloud.add_fault(huawei.Fault(**BUSY))
+    world.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     body = json.dumps(request())
     event = {"Records": [record(body, SentTimestamp=sent(timedelta(hours=4, seconds=1)), ApproximateReceiveCount="60")]}
     assert world.invoke("create_backup", event) == {"batchItemFailures": []}
@@ -339,7 +339,9 @@ def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_it
 def test_a_dead_letter_that_is_sent_again_still_belongs_to_its_first_run(world: World) -> None:
     first = datetime.now(UTC) - timedelta(hours=5)
     began = first + timedelta(minutes=1)
-    [backup_id] = world.cloud.add_backups(huawei.PastBackup(instance_id=ORDERS, name="nightly", begin_time=began))
+    [backup_id] = world.cloud.add_backups(
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=began)
+    )
     again = record({"instance_id": ORDERS, "name_template": "nightly"}, SentTimestamp=sent(timedelta(0)))
     again["messageAttributes"] = {"ScheduledTime": {"stringValue": first.isoformat(), "dataType": "String"}}
     world.invoke("create_backup", {"Records": [again]})
@@ -385,7 +387,7 @@ def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(world
 
 def test_an_unforeseen_error_of_one_message_leaves_it_in_the_queue(world: World) -> None:
     app = world.app("create_backup")
-    services = app.wiring.services(app.logger)
+    services = app.bootstrap.services(app.logger)
     services.__dict__["tracking_queue"] = None  # any bug of ours
     answer = world.invoke("create_backup", {"Records": [record(request(), SentTimestamp=sent(timedelta(0)))]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
@@ -426,7 +428,7 @@ def test_after_refused_credentials_no_call_is_made_until_the_pause_is_over(world
 
 
 def test_each_connection_has_its_own_secret(world: World) -> None:
-    other = huawei.AccessKey(access_key="OTHERAK", secret_key="hush-hush-other")
+    other = gaussdb_emulator.AccessKey(access_key="OTHERAK", secret_key="hush-hush-other")
     world.cloud.add_key(other)
     world.put_secret("other", access_key="OTHERAK", secret_key="hush-hush-other")
     world.invoke("create_backup", request(connection="other"))

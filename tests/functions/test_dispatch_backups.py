@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
-from gaussdb_backup.requests import parse_backup_request
-from local import huawei
+from local import gaussdb_emulator
 from tests.functions.conftest import World, batch
 from tests.support import BILLING, ORDERS, STOCK
 
@@ -123,7 +123,7 @@ def test_a_dry_run_answers_the_same_and_queues_nothing(world: World) -> None:
 
 def test_a_fleet_of_several_pages_is_queued_whole(world: World) -> None:
     world.cloud.add_instances(
-        *(huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}") for number in range(1000, 1250))
+        *(gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}") for number in range(1000, 1250))
     )
     answer = world.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
     assert len(answer["queued"]) == len(queued(world)) == 250
@@ -206,7 +206,7 @@ def test_refused_credentials_fail_the_plan(world: World) -> None:
 def test_each_sample_is_answered(world: World, name: str) -> None:
     event = json.loads((SAMPLES / f"{name}.json").read_text())
     if ids := event["select"].get("instance_ids"):
-        world.cloud.add_instances(*(huawei.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
+        world.cloud.add_instances(*(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
     answer = world.invoke("dispatch_backups", event)
     assert len(answer["queued"]) == 2
     assert len(queued(world)) == (0 if event.get("dry_run") else 2)

@@ -23,7 +23,7 @@ def test_refused_credentials_are_told_without_them_although_the_gateway_echoes_t
 
 def test_a_connection_and_its_client_do_not_show_secrets(world: World) -> None:
     app = world.app("create_backup")
-    api = app.wiring.services(app.logger).api("default")
+    api = app.bootstrap.services(app.logger).api("default")
     list(api.list_backups())
     world.told.extend(
         repr(value) for value in [api, *vars(api._session).values(), *vars(api._session._client).values()]

@@ -11,7 +11,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from gaussdb_backup.errors import CredentialsRefused, TryLater
-from local import huawei
+from local import gaussdb_emulator
 from tests.functions.conftest import World, batch
 from tests.support import ORDERS, STOCK
 
@@ -89,7 +89,7 @@ def work_everything(world: World, calls: set[tuple[str, str]]) -> dict[str, set[
     made: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(function: str, event: Any, fails: type[Exception] | None = None) -> None:
-        wiring = world.app(function).wiring
+        wiring = world.app(function).bootstrap
         for app in world.apps.values():
             wiring.services(app.logger).close()
         wiring.services.cache_clear()  # a new execution environment
@@ -100,7 +100,7 @@ def work_everything(world: World, calls: set[tuple[str, str]]) -> dict[str, set[
 
     invoke("dispatch_backups", {"name_template": "nightly"})
     invoke("create_backup", request())
-    world.cloud.add_fault(huawei.Fault(operation="create", status=409, code="DBS.200019", times=1))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.200019", times=1))
     invoke("create_backup", batch(request(STOCK), {"instance_id": "short"}))
     now = datetime.now(UTC)
     message = {"connection": "default", "instance_id": ORDERS, "backup_id": "gone", "backup_name": "nightly"}

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.domain.tracking import parse_tracking_message
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.huawei.client import GaussDBApi
+from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
-from gaussdb_backup.tracking import parse_tracking_message
-from local import huawei
+from local import gaussdb_emulator
 from tests.functions.conftest import World, batch
 from tests.support import ORDERS, STOCK, Source, by_key
 
@@ -164,7 +164,7 @@ def test_one_connections_missing_secret_leaves_the_others_alone(world: World) ->
 
 def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_counted(world: World) -> None:
     app = world.app("track_backups")
-    app.wiring.services(app.logger).recent = lambda _: None  # any bug of ours
+    app.bootstrap.services(app.logger).recent = lambda _: None  # any bug of ours
     answer = world.invoke("track_backups", batch(begin(world)))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     [told] = world.records
@@ -178,7 +178,7 @@ def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_coun
 
 def test_an_api_that_is_down_is_told_and_the_backups_come_back(world: World) -> None:
     message = begin(world)
-    world.cloud.add_fault(huawei.Fault(operation="list", status=503))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
     answer = world.invoke("track_backups", batch(message))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     [told] = world.records

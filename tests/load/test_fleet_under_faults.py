@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local import huawei
+from local import gaussdb_emulator
 from tests.load.workers import KEY as QUEUE_KEY
 from tests.load.workers import Queues, serve_aws, work
 from tests.support import KEY, PROJECT
@@ -33,22 +33,24 @@ MATRIX: list[dict[str, Any]] = [
         for status in (500, 502, 503, 504)
         for after in (False, True)
     ),
-    {"effect": huawei.Effect.DROP, "after_commit": True},
-    {"effect": huawei.Effect.RESET},
+    {"effect": gaussdb_emulator.Effect.DROP, "after_commit": True},
+    {"effect": gaussdb_emulator.Effect.RESET},
     {"status": 429, "code": "APIGW.0308"},
     {"status": 429, "code": "APIGW.0308", "retry_after": "2"},
 ]
 
 
-def make_cloud() -> huawei.Cloud:
+def make_cloud() -> gaussdb_emulator.Cloud:
     instances = (
-        huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=5 + number % 40)
+        gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=5 + number % 40)
         for number in range(INSTANCES)
     )
-    fleet = huawei.Fleet(projects=(huawei.Project(),), access_keys=(KEY,), instances=tuple(instances))
-    cloud = huawei.Cloud(fleet, seed=20261123)
+    fleet = gaussdb_emulator.Fleet(
+        projects=(gaussdb_emulator.Project(),), access_keys=(KEY,), instances=tuple(instances)
+    )
+    cloud = gaussdb_emulator.Cloud(fleet, seed=20261123)
     for fault in MATRIX:
-        cloud.add_fault(huawei.Fault(share=SHARE / len(MATRIX), **fault))
+        cloud.add_fault(gaussdb_emulator.Fault(share=SHARE / len(MATRIX), **fault))
     return cloud
 
 
@@ -69,7 +71,7 @@ def processes() -> Iterator[tuple[list[Any], Any]]:
 
 def test_a_fleet_gets_one_backup_each_although_one_call_in_twenty_fails(figure: Callable[[str], None]) -> None:
     cloud = make_cloud()
-    with huawei.serve(cloud) as running, processes() as (started, stop), _queues() as queues:
+    with gaussdb_emulator.serve(cloud) as running, processes() as (started, stop), _queues() as queues:
         environment = _start_aws(started, stop, running.url)
         began = time.monotonic()
         stop_work = SPAWN.Event()
@@ -136,7 +138,7 @@ def _receive(pipe: Any) -> Any:
     return pipe.recv()
 
 
-def _wait(queues: Any, cloud: huawei.Cloud, began: float, started: list[Any]) -> dict[str, int]:
+def _wait(queues: Any, cloud: gaussdb_emulator.Cloud, began: float, started: list[Any]) -> dict[str, int]:
     """Wait until all is made and followed, or the time is over; return how many messages each queue holds."""
     proxies = {name: queues.queue(name) for name in ("requests", "dead_letters", "tracking_queue")}
     queued: dict[str, int] = {}

@@ -18,8 +18,8 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from gaussdb_backup.aws.queues import Queue
-from gaussdb_backup.wiring import Services
-from local.aws.functions import Context, load_app
+from gaussdb_backup.bootstrap import Services
+from local.aws_emulator.functions import Context, load_app
 from tests.scenarios.night import ClockQueue
 
 KEY = b"load"
@@ -36,9 +36,9 @@ SETTINGS = {
 
 def serve_aws(stop: Event, pipe: Connection, secret: str) -> None:
     """Run moto's server with the stack of the template until told to stop; send what the workers need."""
-    from local import aws  # noqa: PLC0415 - in this process only
+    from local import aws_emulator  # noqa: PLC0415 - in this process only
 
-    with aws.start() as stand_in:
+    with aws_emulator.start() as stand_in:
         stand_in.put_secret("gaussdb-backup/default", secret)
         environment = stand_in.stack.environment("CreateBackupFunction", **SETTINGS) | stand_in.environment
         pipe.send(environment)

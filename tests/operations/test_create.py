@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.errors import CredentialsRefused, InstanceBusy, InvalidRequest, NameTaken, TryLater
 from gaussdb_backup.operations.create import CreateResult, Outcome, create_backup, name_backup
-from gaussdb_backup.requests import parse_backup_request
-from local import huawei
+from local import gaussdb_emulator
 from tests.support import ORDERS, RUN, STOCK, Clock, Source, by_key, make_api, make_cloud
 
 
@@ -58,7 +58,9 @@ def test_a_backup_that_failed_is_still_the_requests_backup() -> None:
 
 def test_last_weeks_backup_of_the_same_name_is_never_adopted() -> None:
     world = World()
-    world.cloud.add_backups(huawei.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(days=7)))
+    world.cloud.add_backups(
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(days=7))
+    )
     assert world.ask().outcome is Outcome.CREATED
     assert world.names() == ["nightly", "nightly"]
 
@@ -67,7 +69,7 @@ def test_last_weeks_backup_of_the_same_name_is_never_adopted() -> None:
 def test_clocks_may_differ_by_a_quarter_of_an_hour(minutes: float, outcome: Outcome) -> None:
     world = World()
     world.cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(minutes=minutes))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(minutes=minutes))
     )
     assert world.ask().outcome is outcome
 
@@ -76,10 +78,10 @@ def test_another_instances_or_an_automatic_backup_of_the_same_name_is_not_adopte
     world = World()
     begun = RUN - timedelta(minutes=10)
     world.cloud.add_backups(
-        huawei.PastBackup(instance_id=STOCK, name="nightly", begin_time=begun),
-        huawei.PastBackup(instance_id=ORDERS, name="nightly", type="auto", begin_time=begun),
-        huawei.PastBackup(instance_id=ORDERS, name="Nightly", begin_time=begun),
-        huawei.PastBackup(instance_id=ORDERS, name="nightly2", begin_time=begun),
+        gaussdb_emulator.PastBackup(instance_id=STOCK, name="nightly", begin_time=begun),
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", type="auto", begin_time=begun),
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="Nightly", begin_time=begun),
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly2", begin_time=begun),
     )
     assert world.ask().outcome is Outcome.CREATED
 
@@ -122,13 +124,13 @@ def test_a_request_ahead_of_its_time_gets_one_backup_however_often_it_is_asked()
 
 
 AMBIGUOUS: dict[str, dict[str, Any]] = {
-    "connection dropped": {"effect": huawei.Effect.DROP},
-    "connection reset": {"effect": huawei.Effect.RESET},
+    "connection dropped": {"effect": gaussdb_emulator.Effect.DROP},
+    "connection reset": {"effect": gaussdb_emulator.Effect.RESET},
     "500": {"status": 500, "code": "DBS.108000"},
     "502": {"status": 502, "code": "APIGW.0201"},
     "503": {"status": 503, "code": "APIGW.0613"},
     "504": {"status": 504, "code": "APIGW.0201"},
-    "no backup.id": {"effect": huawei.Effect.NO_BACKUP_ID},
+    "no backup.id": {"effect": gaussdb_emulator.Effect.NO_BACKUP_ID},
     "an HTML page": {"status": 200, "body": "<html>"},
     "busy": {"status": 409, "code": "DBS.201205"},
 }
@@ -137,7 +139,7 @@ AMBIGUOUS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fault", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_an_answer_lost_after_the_api_did_the_work_ends_in_one_adopted_backup(fault: dict[str, Any]) -> None:
     world = World()
-    world.cloud.add_fault(huawei.Fault(operation="create", times=1, **{"after_commit": True, **fault}))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", times=1, **{"after_commit": True, **fault}))
     result = world.ask()
     assert (result.outcome, result.backup.name) == (Outcome.ADOPTED, "nightly")
     assert world.names() == ["nightly"]
@@ -147,7 +149,7 @@ def test_an_answer_lost_after_the_api_did_the_work_ends_in_one_adopted_backup(fa
 @pytest.mark.parametrize("fault", [fault for name, fault in AMBIGUOUS.items() if name != "no backup.id"])
 def test_an_answer_lost_before_the_api_did_the_work_is_told_and_the_next_try_creates(fault: dict[str, Any]) -> None:
     world = World()
-    world.cloud.add_fault(huawei.Fault(operation="create", times=1, **fault))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", times=1, **fault))
     with pytest.raises(TryLater):
         world.ask()
     assert world.names() == []
@@ -157,8 +159,10 @@ def test_an_answer_lost_before_the_api_did_the_work_is_told_and_the_next_try_cre
 
 def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
     world = World()
-    world.cloud.add_fault(huawei.Fault(operation="create", effect=huawei.Effect.LAG, seconds=30, times=1))
-    world.cloud.add_fault(huawei.lost_answer())
+    world.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=30, times=1)
+    )
+    world.cloud.add_fault(gaussdb_emulator.lost_answer())
     with pytest.raises(TryLater) as raised:
         world.ask()
     assert raised.value.may_have_taken_effect
@@ -169,7 +173,7 @@ def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
 
 def test_when_looking_again_fails_too_the_first_failure_is_told() -> None:
     world = World()
-    world.cloud.add_fault(huawei.lost_answer())
+    world.cloud.add_fault(gaussdb_emulator.lost_answer())
     api = make_api(world.cloud)
     request = parse_backup_request({"instance_id": ORDERS}, default_time=RUN, now=RUN)
     name = name_backup(request, api=api)
@@ -202,7 +206,7 @@ def test_an_instance_that_is_busy_with_another_backup_is_told_as_busy() -> None:
 def test_a_name_that_belongs_to_an_older_backup_is_told_with_that_backup_and_its_date() -> None:
     world = World(unique_names=True)
     [old] = world.cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(days=7))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(days=7))
     )
     with pytest.raises(NameTaken, match=rf"'nightly' belongs to backup {old} of 2026-11-16 01:30:00") as raised:
         world.ask()
@@ -211,13 +215,15 @@ def test_a_name_that_belongs_to_an_older_backup_is_told_with_that_backup_and_its
 
 def test_a_name_taken_by_the_requests_own_backup_is_adopted() -> None:
     world = World(unique_names=True)
-    world.cloud.add_fault(huawei.Fault(operation="create", after_commit=True, times=1, status=409, code="DBS.201209"))
+    world.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", after_commit=True, times=1, status=409, code="DBS.201209")
+    )
     assert world.ask().outcome is Outcome.ADOPTED
 
 
 def test_a_name_taken_by_a_backup_that_is_not_listed_is_told() -> None:
     world = World()
-    world.cloud.add_fault(huawei.Fault(operation="create", status=409, code="DBS.201209"))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201209"))
     with pytest.raises(NameTaken, match="belongs to a backup that the API does not list"):
         world.ask()
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from gaussdb_backup.domain.tracking import Finding, Status, TrackingMessage
 from gaussdb_backup.errors import TryLater
 from gaussdb_backup.operations.track import RecentBackups, track_backups
-from gaussdb_backup.tracking import Finding, Status, TrackingMessage
-from local import huawei
+from local import gaussdb_emulator
 from tests.support import ORDERS, RUN, STOCK, Clock, Source, by_key, make_api, make_cloud
 
 AGE = timedelta(seconds=20)
@@ -125,7 +125,7 @@ def test_one_connections_trouble_does_not_hold_up_the_others() -> None:
 def test_an_api_that_is_down_makes_nothing_overdue_or_missing() -> None:
     world = World()
     message = world.start()
-    world.cloud.add_fault(huawei.unavailable(3600 * 24))
+    world.cloud.add_fault(gaussdb_emulator.unavailable(3600 * 24))
     world.clock.move(hours=7)
     assert world.look(message) == set()
     assert world.found == []
@@ -165,7 +165,7 @@ def test_a_backup_that_was_deleted_is_missing() -> None:
 
 def test_a_backup_that_is_not_listed_yet_is_not_missing() -> None:
     world = World()
-    world.cloud.add_fault(huawei.Fault(operation="create", effect=huawei.Effect.LAG, seconds=120))
+    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=120))
     message = world.start()
     world.clock.move(seconds=61)
     assert world.look(message) == set()
@@ -188,7 +188,9 @@ def test_a_batch_costs_the_pages_of_the_list_and_not_a_call_for_each_backup() ->
     world = World()
     ids = world.cloud.add_backups(
         *(
-            huawei.PastBackup(instance_id=ORDERS, name=f"b-{index}", begin_time=RUN + timedelta(seconds=index))
+            gaussdb_emulator.PastBackup(
+                instance_id=ORDERS, name=f"b-{index}", begin_time=RUN + timedelta(seconds=index)
+            )
             for index in range(250)
         )
     )
@@ -200,7 +202,7 @@ def test_a_batch_costs_the_pages_of_the_list_and_not_a_call_for_each_backup() ->
 def test_the_pages_are_bounded_by_the_oldest_backup_of_the_batch() -> None:
     world = World()
     old = [
-        huawei.PastBackup(instance_id=ORDERS, name=f"old-{index}", begin_time=RUN - timedelta(days=index + 1))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name=f"old-{index}", begin_time=RUN - timedelta(days=index + 1))
         for index in range(300)
     ]
     world.cloud.add_backups(*old)
@@ -224,7 +226,7 @@ def test_batches_that_come_in_quick_succession_share_what_was_listed() -> None:
 def test_what_was_listed_for_younger_backups_does_not_serve_older_ones() -> None:
     world = World()
     [old] = world.cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(hours=1))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(hours=1))
     )
     world.look(world.start(STOCK))
     assert world.look(follow(old, began=RUN - timedelta(hours=1))) == {0}
@@ -242,7 +244,7 @@ def test_a_backup_newer_than_what_was_listed_is_found() -> None:
 def test_a_backup_without_a_time_is_looked_up_by_its_id() -> None:
     world = World()
     [backup_id] = world.cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=400))
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=400))
     )
     assert world.look(follow(backup_id, began=None)) == {0}
     [request] = world.cloud.calls("list")

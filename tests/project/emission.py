@@ -11,13 +11,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from gaussdb_backup.domain.backup_request import parse_backup_request
+from gaussdb_backup.domain.models import Backup
+from gaussdb_backup.domain.tracking import Finding, Status, start_tracking
 from gaussdb_backup.errors import ApiAnswer, CredentialsRefused, GiveUp, InstanceBusy, InvalidRequest
-from gaussdb_backup.facts import readable
-from gaussdb_backup.models import Backup
-from gaussdb_backup.requests import parse_backup_request
 from gaussdb_backup.settings import read_settings
-from gaussdb_backup.telemetry import Telemetry
-from gaussdb_backup.tracking import Finding, Status, start_tracking
+from gaussdb_backup.telemetry.log_fields import readable
+from gaussdb_backup.telemetry.reporter import Telemetry
 from tests.functions.conftest import QUEUES, SETTINGS
 from tests.support import ORDERS, RUN
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.telemetry import Metric
+from gaussdb_backup.telemetry.reporter import Metric
 from tests.project.emission import emission
 from tests.project.stack import Stack
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gaussdb_backup.telemetry import Metric
+from gaussdb_backup.telemetry.reporter import Metric
 from tests.functions.conftest import SETTINGS
 from tests.project.emission import emission
 from tests.project.stack import Stack

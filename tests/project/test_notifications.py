@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gaussdb_backup.aws.bus import DETAIL_TYPE, SOURCE, EventBus
-from gaussdb_backup.tracking import Status
+from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
+from gaussdb_backup.domain.tracking import Status
 from tests.functions.conftest import SETTINGS
 from tests.project.emission import event_of
 from tests.project.stack import Stack

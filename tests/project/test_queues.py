@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup import deferral
 from gaussdb_backup.aws.queues import LONGEST_INVISIBLE
-from gaussdb_backup.delays import pick_delay
+from gaussdb_backup.domain import retry_policy as deferral
+from gaussdb_backup.domain.delays import pick_delay
 from tests.project.stack import Stack
 
 DAY = timedelta(days=1)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
+from gaussdb_backup.domain.models import Instance
+from gaussdb_backup.domain.plan import Plan, Selection, Verdict, decide, parse_plan
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.models import Instance
-from gaussdb_backup.plans import Plan, Selection, Verdict, decide, parse_plan
-from gaussdb_backup.requests import BackupRequest, parse_backup_request
-from gaussdb_backup.telemetry import Metric
-from local.aws.stack import Stack
+from gaussdb_backup.telemetry.reporter import Metric
+from local.aws_emulator.stack import Stack
 
 NOW = datetime(2026, 11, 23, 1, 31, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_every_metric_is_in_the_readme_with_its_unit(readme: str) -> None:
 
 
 def test_every_message_that_the_code_logs_is_in_the_readme(readme: str) -> None:
-    source = (ROOT / "layers/gaussdb_backup/gaussdb_backup/telemetry.py").read_text()
+    source = (ROOT / "layers/gaussdb_backup/gaussdb_backup/telemetry/reporter.py").read_text()
     messages = re.findall(r"_logger\.(?:debug|info|warning|error|exception)\(\s*\"([^\"]+)\"", source)
     assert messages
     assert [message for message in messages if message.split(":")[0] not in readme] == []

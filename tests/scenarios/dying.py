@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from gaussdb_backup.wiring import Services
-from local.aws.functions import load_app
+from gaussdb_backup.bootstrap import Services
+from local.aws_emulator.functions import load_app
 
 EXIT = 9
 

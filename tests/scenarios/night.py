@@ -15,10 +15,10 @@ import httpx
 from aws_lambda_powertools import Logger
 from moto import mock_aws
 
+from gaussdb_backup.bootstrap import Services
 from gaussdb_backup.errors import TryLater
-from gaussdb_backup.wiring import Services
-from local import huawei
-from local.aws.functions import Context, load_app
+from local import gaussdb_emulator
+from local.aws_emulator.functions import Context, load_app
 from local.isolation import isolated
 from tests.functions.conftest import SETTINGS, make_state_table
 from tests.support import KEY, PROJECT, RUN, Clock, make_cloud
@@ -144,7 +144,7 @@ class Night:
     """Everything of one night."""
 
     clock: Clock
-    cloud: huawei.Cloud
+    cloud: gaussdb_emulator.Cloud
     environment: dict[str, str]
     transport: httpx.BaseTransport
     requests: ClockQueue
@@ -237,6 +237,6 @@ def begin(**settings: str) -> Iterator[Night]:
         boto3.setup_default_session()
         make_state_table()
         boto3.client("secretsmanager").create_secret(Name="gaussdb-backup/default", SecretString=json.dumps(secret))
-        transport = huawei.EmulatorTransport(huawei.create_app(cloud))
+        transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
         yield Night(clock, cloud, environment, transport, ClockQueue(clock), ClockQueue(clock), ClockQueue(clock))
     boto3.DEFAULT_SESSION = None

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from gaussdb_backup.telemetry import make_logger
-from local import huawei
+from gaussdb_backup.telemetry.reporter import make_logger
+from local import gaussdb_emulator
 from tests.scenarios.night import Night, begin
 from tests.support import RUN
 
@@ -28,7 +28,7 @@ def night() -> Iterator[Night]:
         for name in ("orders", "stock (übung)", "billing"):
             night.cloud.remove_instance(next(item.id for item in night.cloud.instances() if item.name == name))
         for number, (name, fields) in enumerate(ENDS.items(), 1000):
-            night.cloud.add_instances(huawei.Instance(id=f"{number:032x}in07", name=name, **fields))  # type: ignore[arg-type]  # a table
+            night.cloud.add_instances(gaussdb_emulator.Instance(id=f"{number:032x}in07", name=name, **fields))  # type: ignore[arg-type]  # a table
         yield night
 
 

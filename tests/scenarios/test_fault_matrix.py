@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local import huawei
+from local import gaussdb_emulator
 from tests.scenarios.aws_faults import fail
 from tests.scenarios.night import Killed, Night, begin
 from tests.support import BILLING, ORDERS, RUN, STOCK
@@ -46,22 +46,22 @@ CREATE_FAULTS: dict[str, dict[str, Any]] = {
         for status, code in [(500, "DBS.108000"), (502, "APIGW.0201"), (503, "APIGW.0613"), (504, "APIGW.0201")]
         for when in ("before", "after")
     },
-    "answer lost after commit": {"effect": huawei.Effect.DROP, "after_commit": True},
-    "dropped before commit": {"effect": huawei.Effect.DROP},
-    "reset after commit": {"effect": huawei.Effect.RESET, "after_commit": True},
-    "reset before commit": {"effect": huawei.Effect.RESET},
-    "read timeout": {"effect": huawei.Effect.SLOW, "seconds": 60},
+    "answer lost after commit": {"effect": gaussdb_emulator.Effect.DROP, "after_commit": True},
+    "dropped before commit": {"effect": gaussdb_emulator.Effect.DROP},
+    "reset after commit": {"effect": gaussdb_emulator.Effect.RESET, "after_commit": True},
+    "reset before commit": {"effect": gaussdb_emulator.Effect.RESET},
+    "read timeout": {"effect": gaussdb_emulator.Effect.SLOW, "seconds": 60},
     "429 without Retry-After": {"status": 429, "code": "APIGW.0308"},
     "429 with Retry-After": {"status": 429, "code": "APIGW.0308", "retry_after": "240"},
-    "success without backup.id": {"effect": huawei.Effect.NO_BACKUP_ID},
-    "list lagging behind create": {"effect": huawei.Effect.LAG, "seconds": 45},
+    "success without backup.id": {"effect": gaussdb_emulator.Effect.NO_BACKUP_ID},
+    "list lagging behind create": {"effect": gaussdb_emulator.Effect.LAG, "seconds": 45},
 }
 
 
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("fault", CREATE_FAULTS.values(), ids=CREATE_FAULTS)
 def test_a_failing_create_call_ends_in_one_backup(night: Night, fault: dict[str, Any], times: int) -> None:
-    night.cloud.add_fault(huawei.Fault(operation="create", times=times, **fault))
+    night.cloud.add_fault(gaussdb_emulator.Fault(operation="create", times=times, **fault))
     ask(night)
     night.run()
     all_is_well(night)
@@ -69,18 +69,24 @@ def test_a_failing_create_call_ends_in_one_backup(night: Night, fault: dict[str,
 
 @pytest.mark.parametrize(
     "fault",
-    [{"status": 503}, {"status": 429, "code": "APIGW.0308", "retry_after": "120"}, {"effect": huawei.Effect.RESET}],
+    [
+        {"status": 503},
+        {"status": 429, "code": "APIGW.0308", "retry_after": "120"},
+        {"effect": gaussdb_emulator.Effect.RESET},
+    ],
 )
 def test_a_failing_list_call_makes_nothing_twice(night: Night, fault: dict[str, Any]) -> None:
-    night.cloud.add_fault(huawei.Fault(operation="list", times=10, **fault))
+    night.cloud.add_fault(gaussdb_emulator.Fault(operation="list", times=10, **fault))
     ask(night)
     night.run()
     all_is_well(night)
 
 
 def test_a_lost_answer_and_a_lagging_list_together_make_one_backup(night: Night) -> None:
-    night.cloud.add_fault(huawei.Fault(operation="create", effect=huawei.Effect.LAG, seconds=14, times=3))
-    night.cloud.add_fault(huawei.lost_answer(times=3))
+    night.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=14, times=3)
+    )
+    night.cloud.add_fault(gaussdb_emulator.lost_answer(times=3))
     ask(night)
     night.run()
     all_is_well(night)
@@ -89,7 +95,7 @@ def test_a_lost_answer_and_a_lagging_list_together_make_one_backup(night: Night)
 def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(night: Night) -> None:
     night.cloud.change_instance(ORDERS, backup_seconds=3600)
     night.cloud.add_backups(
-        huawei.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN, seconds=3600)
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN, seconds=3600)
     )
     ask(night, ORDERS)
     night.run()
@@ -103,7 +109,9 @@ def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(night: Ni
 def test_what_is_put_off_is_visible_again_after_its_delay(
     night: Night, retry_after: str | None, seconds: float
 ) -> None:
-    night.cloud.add_fault(huawei.Fault(operation="create", status=429, code="APIGW.0308", retry_after=retry_after))
+    night.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", status=429, code="APIGW.0308", retry_after=retry_after)
+    )
     ask(night, ORDERS)
     night.deliver(night.requests, night.worker("create_backup"), 5)
     [item] = night.requests.items.values()
@@ -111,7 +119,7 @@ def test_what_is_put_off_is_visible_again_after_its_delay(
 
 
 def test_an_api_that_is_down_until_the_deadline_ends_in_dead_letters_with_their_reason(night: Night) -> None:
-    night.cloud.add_fault(huawei.unavailable(86_400))
+    night.cloud.add_fault(gaussdb_emulator.unavailable(86_400))
     ask(night)
     night.run()
     assert manual(night) == []
@@ -123,7 +131,7 @@ def test_an_api_that_is_down_until_the_deadline_ends_in_dead_letters_with_their_
 
 
 def test_dead_letters_that_are_sent_again_make_their_backups_once(night: Night) -> None:
-    night.cloud.add_fault(huawei.unavailable(86_400))
+    night.cloud.add_fault(gaussdb_emulator.unavailable(86_400))
     ask(night)
     night.run()
     night.cloud.remove_fault()
@@ -136,11 +144,11 @@ def test_dead_letters_that_are_sent_again_make_their_backups_once(night: Night) 
 
 
 def test_a_message_without_a_time_keeps_its_run_as_a_dead_letter(night: Night) -> None:
-    night.cloud.add_fault(huawei.lost_answer(times=None))
-    night.cloud.add_fault(huawei.Fault(operation="list", status=503))
+    night.cloud.add_fault(gaussdb_emulator.lost_answer(times=None))
+    night.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
     night.requests.send(json.dumps({"instance_id": ORDERS, "name_template": "nightly"}))
     night.cloud.remove_fault()
-    night.cloud.add_fault(huawei.lost_answer(times=1))
+    night.cloud.add_fault(gaussdb_emulator.lost_answer(times=1))
     create = night.worker("create_backup")
     night.deliver(night.requests, create, 5)
     [item] = night.tracking.items.values()

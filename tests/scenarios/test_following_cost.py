@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from local import huawei
+from local import gaussdb_emulator
 from tests.scenarios.night import Night, begin
 from tests.support import RUN
 
@@ -18,7 +18,9 @@ def night() -> Iterator[Night]:
     with begin() as night:
         night.cloud.add_instances(
             *(
-                huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=600 + number % 3600)
+                gaussdb_emulator.Instance(
+                    id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=600 + number % 3600
+                )
                 for number in range(10_000, 10_000 + BACKUPS)
             )
         )

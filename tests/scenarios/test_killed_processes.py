@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import aws, huawei
+from local import aws_emulator, gaussdb_emulator
 from tests.scenarios.dying import EXIT, run
 from tests.support import KEY, ORDERS, PROJECT, make_cloud
 
@@ -18,8 +18,8 @@ POINTS = ("after the claim", "after the POST", "after the tracking message", "be
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[aws.LocalAws]:
-    with aws.start() as running:
+def running() -> Iterator[aws_emulator.LocalAws]:
+    with aws_emulator.start() as running:
         yield running
 
 
@@ -31,7 +31,7 @@ def run_process(*arguments: Any) -> int | None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_exits_leaves_one_backup_that_is_followed(running: aws.LocalAws, point: str) -> None:
+def test_a_process_that_exits_leaves_one_backup_that_is_followed(running: aws_emulator.LocalAws, point: str) -> None:
     cloud = make_cloud()
     environment = running.stack.environment("CreateBackupFunction", ALLOW_HTTP_ENDPOINT="true") | running.environment
     environment["TRACK_FIRST_DELAY_SECONDS"] = "1"
@@ -39,7 +39,7 @@ def test_a_process_that_exits_leaves_one_backup_that_is_followed(running: aws.Lo
     url = sqs.create_queue(QueueName=point.replace(" ", "-"))["QueueUrl"]
     environment["TRACKING_QUEUE_URL"] = url
     event = {"instance_id": ORDERS, "name_template": "nightly", "scheduled_time": datetime.now(UTC).isoformat()}
-    with huawei.serve(cloud) as served:
+    with gaussdb_emulator.serve(cloud) as served:
         key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
         secret = {"endpoint": served.url, "project_id": PROJECT, **key}
         running.put_secret("gaussdb-backup/default", json.dumps(secret))

@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from gaussdb_backup.errors import TryLater
-from local import huawei
-from local.aws.functions import Context
+from local import gaussdb_emulator
+from local.aws_emulator.functions import Context
 from tests.scenarios.night import Night, begin
 from tests.support import KEY, ORDERS, RUN
 
@@ -58,7 +58,8 @@ def test_the_same_request_eight_times_at_once_makes_one_backup(night: Night) -> 
 
 def test_a_wrong_key_does_not_lock_itself_and_all_is_made_once_it_is_right(night: Night) -> None:
     instances = [
-        huawei.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=1) for number in range(1000, 1050)
+        gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=1)
+        for number in range(1000, 1050)
     ]
     night.cloud.add_instances(*instances)
     night.cloud.rotate_key(KEY.access_key, "another-secret")

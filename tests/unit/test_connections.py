@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.connections import parse_connection
+from gaussdb_backup.domain.connection import parse_connection
+from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
 from gaussdb_backup.errors import InvalidConnection
-from gaussdb_backup.models import AccessKey, Connection, PasswordUser
 
 KEY = {
     "endpoint": "https://gaussdb-mysql.eu-de.otc.t-systems.com/",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gaussdb_backup.deferral import decide_delay, is_forgotten
+from gaussdb_backup.domain.retry_policy import decide_delay, is_forgotten
 from gaussdb_backup.errors import (
     ConnectionPaused,
     CredentialsRefused,

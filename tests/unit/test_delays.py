@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.delays import pick_delay
+from gaussdb_backup.domain.delays import pick_delay
 
 FIRST, LONGEST = timedelta(seconds=60), timedelta(seconds=600)
 

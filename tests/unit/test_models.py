@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gaussdb_backup.models import Backup, BackupStatus, Instance
+from gaussdb_backup.domain.models import Backup, BackupStatus, Instance
 
 WHEN = datetime(2020, 7, 6, 17, 17, 5, tzinfo=UTC)
 

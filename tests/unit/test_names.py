@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaussdb_backup.domain.backup_request import DEFAULT_NAME_TEMPLATE
+from gaussdb_backup.domain.naming import render_name, uses_instance_name
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.names import render_name, uses_instance_name
-from gaussdb_backup.requests import DEFAULT_NAME_TEMPLATE
 
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
 RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)

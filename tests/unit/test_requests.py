@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request, read_facts
+from gaussdb_backup.domain.validation import parse_object
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.requests import BackupRequest, parse_backup_request, read_facts
-from gaussdb_backup.validation import parse_object
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"

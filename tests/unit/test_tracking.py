@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from gaussdb_backup.domain.backup_request import parse_backup_request
+from gaussdb_backup.domain.models import Backup
+from gaussdb_backup.domain.tracking import Status, TrackingMessage, judge, parse_tracking_message, start_tracking
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.models import Backup
-from gaussdb_backup.requests import parse_backup_request
-from gaussdb_backup.tracking import Status, TrackingMessage, judge, parse_tracking_message, start_tracking
 from tests.support import ORDERS, RUN
 
 REQUEST = parse_backup_request({"instance_id": ORDERS, "schedule": "nightly"}, default_time=RUN, now=RUN)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from gaussdb_backup.domain.validation import explain
 from gaussdb_backup.errors import InvalidSettings
-from gaussdb_backup.validation import explain
 
 
 def _parse_switch(value: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, TypeIs
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from gaussdb_backup.domain.validation import parse_object, shorten
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest
-from gaussdb_backup.validation import parse_object, shorten
 
 RUN_TIME = "ScheduledTime"
 """Attribute of a message that has been a dead letter: the run it belongs to."""

@@ -6,9 +6,9 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from gaussdb_backup.connections import parse_connection
+from gaussdb_backup.domain.connection import parse_connection
+from gaussdb_backup.domain.models import Connection
 from gaussdb_backup.errors import FieldProblem, InvalidConnection, TryLater
-from gaussdb_backup.models import Connection
 
 MAX_AGE_SECONDS = 300
 _MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})

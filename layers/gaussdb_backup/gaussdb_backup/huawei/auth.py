@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 
 import httpx
 
+from gaussdb_backup.domain.models import AccessKey, PasswordUser
 from gaussdb_backup.errors import ApiAnswer, TryLater
 from gaussdb_backup.huawei import signing
-from gaussdb_backup.huawei.answers import parse_body, parse_failure, request_id
-from gaussdb_backup.huawei.classification import make_iam_error
-from gaussdb_backup.models import AccessKey, PasswordUser
+from gaussdb_backup.huawei.error_body import parse_body, parse_failure, request_id
+from gaussdb_backup.huawei.error_table import make_iam_error
 
 Clock = Callable[[], datetime]
 

@@ -9,13 +9,13 @@ from typing import Protocol
 
 import httpx
 
+from gaussdb_backup.domain.models import Connection
 from gaussdb_backup.errors import CredentialsRefused
-from gaussdb_backup.huawei.answers import parse_failure
 from gaussdb_backup.huawei.auth import make_auth
-from gaussdb_backup.huawei.classification import make_error, parse_retry_after
+from gaussdb_backup.huawei.error_body import parse_failure
+from gaussdb_backup.huawei.error_table import make_error, parse_retry_after
+from gaussdb_backup.huawei.http import Answer, Call, send
 from gaussdb_backup.huawei.retries import retry_reads
-from gaussdb_backup.huawei.transport import Answer, Call, send
-from gaussdb_backup.models import Connection
 
 USER_AGENT = "gaussdb-backup/1"
 

@@ -7,10 +7,10 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
 
+from gaussdb_backup.domain.backup_request import FURTHEST_AHEAD, BackupRequest
+from gaussdb_backup.domain.models import Backup, CreatedBackup, Instance
+from gaussdb_backup.domain.naming import render_name, uses_instance_name
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TryLater
-from gaussdb_backup.models import Backup, CreatedBackup, Instance
-from gaussdb_backup.names import render_name, uses_instance_name
-from gaussdb_backup.requests import FURTHEST_AHEAD, BackupRequest
 
 CLOCK_TOLERANCE = timedelta(minutes=15)
 """How far the API's clock may be behind ours: the skew at which it refuses signatures (contract, section 8.2)."""

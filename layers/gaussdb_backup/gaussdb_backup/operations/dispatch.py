@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from gaussdb_backup.models import Instance
-from gaussdb_backup.plans import Decision, Plan, Verdict, decide
+from gaussdb_backup.domain.models import Instance
+from gaussdb_backup.domain.plan import Decision, Plan, Verdict, decide
 
 NOT_TAKEN = "the queue did not take its request: dispatch the plan again, nothing is made twice by it"
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from gaussdb_backup.facts import readable
-from gaussdb_backup.models import Backup
-from gaussdb_backup.tracking import Finding, TrackingMessage, judge
+from gaussdb_backup.domain.models import Backup
+from gaussdb_backup.domain.tracking import Finding, TrackingMessage, judge
+from gaussdb_backup.telemetry.log_fields import readable
 
 PAGE = 100
 """Backups on one page of the list (contract, section 2.2)."""

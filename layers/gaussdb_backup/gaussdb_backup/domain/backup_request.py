@@ -1,0 +1,150 @@
+"""What others ask of us and what our functions tell each other (design, section 3.1)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from gaussdb_backup.domain.validation import Strict, parse_strictly
+from gaussdb_backup.errors import FieldProblem, InvalidRequest
+
+DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
+FURTHEST_AHEAD = timedelta(hours=1)
+"""A nominal time further ahead than this is a mistake, such as local time written with `Z`."""
+
+_FORBIDDEN_IN_DESCRIPTION = frozenset("><!\"&'=")
+
+
+def _parse_instant(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004 - pydantic collects ValueError only
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("not ISO 8601") from None
+    if parsed.tzinfo is None:
+        raise ValueError("no offset")
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _check_zone(value: str) -> str:
+    """Return the key of a time zone. Raises `ValueError` for one that is not known."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # unknown; not a relative path; a folder of the database
+        raise ValueError("no such zone") from None
+    return value
+
+
+def _check_description(value: str) -> str:
+    """Return a description that the API takes. Raises `ValueError` with what is wrong (contract, section 1.2)."""
+    if wrong := next((c for c in value if c in _FORBIDDEN_IN_DESCRIPTION), None):
+        raise ValueError(f"it has {wrong}")
+    if value.splitlines() not in ([], [value]):
+        raise ValueError("it has a line break")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("it has half of a character")
+    return value
+
+
+INSTANCE_ID = r"^([A-Za-z0-9]{32}(in[0-9]{2})?|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})$"
+
+InstanceId = Annotated[
+    str,
+    Field(
+        pattern=INSTANCE_ID,
+        strict=True,
+        description="32 letters or digits, then optionally 'in' and two digits, or a UUID with dashes",
+    ),
+]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", strict=True)]
+Time = Annotated[datetime, BeforeValidator(_parse_instant)]
+
+
+class Run(Strict):
+    """What requests and plans have in common: the run they belong to and how its backups are called.
+
+    `scheduled_time` is UTC, the nominal time of the run.
+    """
+
+    version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
+    schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
+    scheduled_time: Time = Field(
+        description=f"ISO 8601 with an offset, at most {FURTHEST_AHEAD.seconds // 3600} hour ahead of now"
+    )
+    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
+    )
+    connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
+    name_template: str = Field(
+        default=DEFAULT_NAME_TEMPLATE,
+        strict=True,
+        min_length=1,
+        max_length=256,
+        description="a name template of 1 to 256 characters",
+    )
+    description: Annotated[str, AfterValidator(_check_description)] | None = Field(
+        default=None,
+        strict=True,
+        max_length=256,
+        description="at most 256 characters, none of > ! < \" & ' = and no line breaks",
+    )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Log keys that name the run."""
+        return {"connection": self.connection, "schedule": self.schedule, "scheduled_time": self.scheduled_time}
+
+
+class BackupRequest(Run):
+    """One backup that someone asks for."""
+
+    instance_id: InstanceId
+
+    def claim(self, name: str) -> dict[str, str]:
+        """Return what makes this request one and the same, however often it comes (design, section 4.1)."""
+        return {
+            "connection": self.connection,
+            "instance_id": self.instance_id,
+            "name": name,
+            "scheduled_time": self.scheduled_time.isoformat(),
+        }
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Log keys that name the run and the instance."""
+        return {**super().facts, "instance_id": self.instance_id}
+
+
+def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from a request that may be invalid what names the run and the instance, as far as it is readable."""
+    keys = ("connection", "schedule", "scheduled_time", "instance_id")
+    return {
+        key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])
+    }
+
+
+def parse_run[T: Run](
+    model: type[T], data: Mapping[str, Any], subject: str, *, default_time: datetime, now: datetime
+) -> T:
+    """Read a request or a plan; without `scheduled_time` it belongs to the run of `default_time`.
+
+    Raises `InvalidRequest` that names every wrong field.
+    """
+    run = parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject)
+    if run.scheduled_time > now + FURTHEST_AHEAD:
+        expected = Run.model_fields["scheduled_time"].description or ""
+        came = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
+        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, came)])
+    return run
+
+
+def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
+    """Read a backup request. Raises as `parse_run` does."""
+    return parse_run(BackupRequest, data, "backup request", default_time=default_time, now=now)

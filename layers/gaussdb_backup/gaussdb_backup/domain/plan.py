@@ -1,0 +1,127 @@
+"""Plans: which instances a schedule backs up, decided without touching anything (design, section 3.4)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import Field
+
+from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run, parse_run
+from gaussdb_backup.domain.models import Instance
+from gaussdb_backup.domain.naming import render_name
+from gaussdb_backup.domain.validation import Strict, parse_strictly
+from gaussdb_backup.errors import InvalidRequest
+
+NOT_BACKED_UP = {
+    "BUILD": "it is being built",
+    "CREATING": "it is being built",
+    "FAILED": "it has failed",
+    "CREATEFAIL": "it has failed",
+    "FROZEN": "it is frozen",
+}
+"""Statuses (contract, section 4.3) in which no backup can be made, today or by waiting a while."""
+
+
+class Selection(Strict):
+    """Which instances; all criteria must hold, an absent one holds for all."""
+
+    instance_ids: tuple[InstanceId, ...] | None = Field(
+        default=None, max_length=10_000, description="a list of instance ids"
+    )
+    name_pattern: str = Field(
+        default="*", strict=True, min_length=1, max_length=128, description="a pattern such as orders-*"
+    )
+    tags: Mapping[str, str] = Field(default_factory=dict, max_length=20, description="an object of tags and values")
+
+
+class Plan(Run):
+    """What a schedule asks for: one backup of each selected instance, all of one run."""
+
+    select: Selection = Field(default_factory=Selection, description="instance_ids, name_pattern and tags")
+    dry_run: bool = Field(default=False, strict=True, description="true or false")
+
+
+def parse_plan(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> Plan:
+    """Read a plan. Raises as `parse_run` does."""
+    return parse_run(Plan, data, "plan", default_time=default_time, now=now)
+
+
+class Verdict(StrEnum):
+    """What becomes of an instance."""
+
+    QUEUED = "queued"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One instance and what becomes of it, with the reason; the request if there is one."""
+
+    verdict: Verdict
+    instance_id: str
+    instance_name: str | None = None
+    reason: str | None = None
+    request: BackupRequest | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The answer's entry and the log record's keys."""
+        return {
+            "instance_id": self.instance_id,
+            "instance_name": self.instance_name,
+            "backup_name": self.request.name_template if self.request else None,
+            "reason": self.reason,
+        }
+
+
+def decide(plan: Plan, instances: Iterable[Instance]) -> list[Decision]:
+    """Decide what becomes of each selected instance, in the order of their ids.
+
+    The same plan and the same instances give the same requests, so that dispatching twice makes nothing twice.
+    """
+    by_id = {instance.id: instance for instance in instances}
+    chosen = sorted(by_id) if plan.select.instance_ids is None else _unique(plan.select.instance_ids)
+    decisions = [_decide_one(plan, by_id.get(id_), id_) for id_ in chosen]
+    return [decision for decision in decisions if decision is not None]
+
+
+def _unique(ids: Sequence[str]) -> list[str]:
+    return sorted(set(ids))
+
+
+def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Decision | None:
+    if instance is None:
+        return Decision(Verdict.REFUSED, instance_id, reason="the project has no such instance")
+    if not _is_selected(plan.select, instance):
+        return None
+    if why := NOT_BACKED_UP.get(instance.status):
+        return Decision(Verdict.SKIPPED, instance.id, instance.name, reason=f"{why} (status {instance.status})")
+    try:
+        request = _make_request(plan, instance)
+    except InvalidRequest as error:
+        return Decision(Verdict.REFUSED, instance.id, instance.name, reason=str(error))
+    return Decision(Verdict.QUEUED, instance.id, instance.name, request=request)
+
+
+def _is_selected(select: Selection, instance: Instance) -> bool:
+    has_tags = all(instance.tags.get(key) == value for key, value in select.tags.items())
+    return has_tags and fnmatchcase(instance.name, select.name_pattern)
+
+
+def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
+    """Make the request; its template is the rendered name, which no renaming of the instance changes any more."""
+    name = render_name(
+        plan.name_template,
+        instance_id=instance.id,
+        scheduled_time=plan.scheduled_time,
+        timezone=plan.timezone,
+        schedule=plan.schedule,
+        instance_name=instance.name,
+    )
+    fields = plan.model_dump(mode="json", include=set(Run.model_fields))
+    fields |= {"instance_id": instance.id, "name_template": name}
+    return parse_strictly(BackupRequest, fields, "backup request")

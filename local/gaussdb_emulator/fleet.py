@@ -1,0 +1,142 @@
+"""What a cloud is set up from: projects, credentials, instances, and choices where the vendor's behaviour is open."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
+
+PROJECT_ID = "0483b6b16e954cb88930a360d2c4e663"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Project:
+    """A cloud project, which the function knows as one connection."""
+
+    id: str = PROJECT_ID
+    name: str = "eu-de"
+    domain_name: str = "example-domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class AccessKey:
+    """A pair that signs requests for one project. One with a `security_token` is temporary and needs it."""
+
+    access_key: str
+    secret_key: str
+    project_id: str = PROJECT_ID
+    security_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class IamUser:
+    """A user who buys tokens by password, for any of `project_ids`."""
+
+    domain_name: str
+    user_name: str
+    password: str
+    project_ids: tuple[str, ...] = (PROJECT_ID,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Instance:
+    """One database instance and how its backups go.
+
+    `status` is a word of the contract's section 4.3. A backup takes `backup_seconds`, then has the status
+    `backup_ends` (COMPLETED, FAILED, AVAILABLE or any word a vendor may think of); with `None` it never ends.
+    """
+
+    id: str
+    name: str = ""
+    project_id: str = PROJECT_ID
+    status: str = "ACTIVE"
+    tags: dict[str, str] | None = None
+    backup_seconds: float = 60.0
+    backup_ends: str | None = "COMPLETED"
+    size_mb: float = 512.5
+    version: str = "8.0"
+    created: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class PastBackup:
+    """A backup that is there from the start; `seconds` is how long it took, `held` that it is locked or restored from.
+
+    `status` is the word it ended with; `None` means that it is still BUILDING.
+    """
+
+    instance_id: str
+    name: str
+    begin_time: AwareDatetime
+    type: Literal["manual", "auto"] = "manual"
+    status: str | None = "COMPLETED"
+    description: str = ""
+    seconds: float = 60.0
+    size_mb: float = 512.5
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Rules:
+    """Choices where the contract says "unconfirmed", and the numbers a test wants to turn. Durations are in seconds.
+
+    The defaults are the answer that is hardest on a client: a backup's name may repeat, the `name` filter finds parts
+    of names, a raw `+` in a query becomes a space, a filter in the future is refused, a deleted backup lingers.
+    """
+
+    unique_names: bool = False
+    name_filter: Literal["contains", "exact"] = "contains"
+    raw_plus: Literal["space", "plus"] = "space"
+    refuse_future_times: bool = True
+    show_backing_up: bool = True
+    unknown_instance: tuple[int, str] = (404, "DBS.200045")
+    missing_backup: tuple[int, str] = (404, "DBS.201010")
+    automatic_backup: tuple[int, str] = (400, "DBS.201204")
+    job_lag_seconds: float = 5.0
+    deletion_seconds: float = 15.0
+    utc_offset_hours: float = 8.0
+    token_seconds: float = 24 * 3600.0
+    clock_skew_seconds: float = 15 * 60.0
+    lock_after_failures: int = 5
+    lock_seconds: float = 5 * 60.0
+
+    def render_time(self, at: datetime) -> str:
+        """`yyyy-mm-ddThh:mm:ss+0800`: the form of every time in the API, in the cloud's own offset."""
+        return (at + timedelta(hours=self.utc_offset_hours)).strftime("%Y-%m-%dT%H:%M:%S") + self._offset()
+
+    def _offset(self) -> str:
+        minutes = round(self.utc_offset_hours * 60)
+        sign = "-" if minutes < 0 else "+"
+        return f"{sign}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Fleet:
+    """Everything a cloud holds when it starts; the shape of the file given to `python -m local.gaussdb_emulator --fleet`."""
+
+    projects: tuple[Project, ...] = (Project(),)
+    access_keys: tuple[AccessKey, ...] = ()
+    users: tuple[IamUser, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    backups: tuple[PastBackup, ...] = ()
+    rules: Rules = Rules()
+
+
+def read_fleet(text: str | bytes) -> Fleet:
+    """Read a fleet from JSON. Raises `pydantic.ValidationError` naming each field that is wrong."""
+    return TypeAdapter(Fleet).validate_json(text)
+
+
+def example_fleet() -> Fleet:
+    """Three instances in one project, with credentials that anybody may read: for trying things by hand."""
+    instances = tuple(
+        Instance(id=f"{number:032x}in07", name=name, tags={"env": env}, backup_seconds=20)
+        for number, (name, env) in enumerate((("orders", "prod"), ("billing", "prod"), ("scratch", "dev")), start=1)
+    )
+    return Fleet(
+        access_keys=(AccessKey(access_key="EXAMPLEAK0000000001A", secret_key="example-secret-key"),),  # noqa: S106 - example
+        users=(IamUser(domain_name="example-domain", user_name="backup", password="example-password"),),  # noqa: S106 - example
+        instances=instances,
+    )

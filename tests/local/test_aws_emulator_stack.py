@@ -1,0 +1,113 @@
+"""The local stack has the settings that template.yaml deploys, and leads functions to it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from gaussdb_backup.settings import read_settings
+from local import aws_emulator
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[aws_emulator.LocalAws]:
+    with aws_emulator.start(LogLevel="WARNING") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return aws_emulator.read_template()
+
+
+def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    resources = template["Resources"].items()
+    return {name: each["Properties"] for name, each in resources if each["Type"] == "AWS::SQS::Queue"}
+
+
+def attributes(running: aws_emulator.LocalAws, queue: str) -> dict[str, str]:
+    url = running.stack.resources[queue]
+    found: dict[str, str] = running.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return found
+
+
+def test_every_queue_of_the_template_is_there_at_a_local_address(
+    running: aws_emulator.LocalAws, template: dict[str, Any]
+) -> None:
+    assert queues(template)
+    for name in queues(template):
+        assert running.stack.resources[name].startswith(running.endpoint)
+
+
+def test_visibility_and_retention_are_the_deployed_ones(
+    running: aws_emulator.LocalAws, template: dict[str, Any]
+) -> None:
+    for name, properties in queues(template).items():
+        found = attributes(running, name)
+        assert found["MessageRetentionPeriod"] == str(properties["MessageRetentionPeriod"])
+        assert found["VisibilityTimeout"] == str(properties.get("VisibilityTimeout", 30))
+
+
+def test_queues_give_up_where_and_when_the_deployed_ones_do(
+    running: aws_emulator.LocalAws, template: dict[str, Any]
+) -> None:
+    policies = {name: each["RedrivePolicy"] for name, each in queues(template).items() if "RedrivePolicy" in each}
+    assert policies
+    for name, policy in policies.items():
+        found = json.loads(attributes(running, name)["RedrivePolicy"])
+        target = policy["deadLetterTargetArn"]["Fn::GetAtt"]
+        dead = (target if isinstance(target, str) else target[0]).split(".")[0]
+        assert int(found["maxReceiveCount"]) == policy["maxReceiveCount"]
+        assert found["deadLetterTargetArn"] == attributes(running, dead)["QueueArn"]
+
+
+@pytest.mark.parametrize("function", ["CreateBackupFunction", "TrackBackupsFunction"])
+def test_a_functions_environment_is_what_its_settings_need(running: aws_emulator.LocalAws, function: str) -> None:
+    settings = read_settings(running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true"))
+    assert settings.allow_http_endpoint
+    assert settings.tracking_queue_url == running.stack.resources["TrackingQueue"]
+    assert settings.secret_prefix == "gaussdb-backup/"
+    assert settings.powertools_log_level == "WARNING"
+
+
+@pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody.Arn}"}, {"Fn::ImportValue": "x"}], ids=str)
+def test_what_cannot_be_resolved_is_an_error(running: aws_emulator.LocalAws, value: Any) -> None:
+    with pytest.raises(KeyError):
+        running.stack.resolve(value)
+
+
+def test_the_stacks_name_and_account_are_filled_in(running: aws_emulator.LocalAws) -> None:
+    text = running.stack.resolve(
+        {"Fn::Sub": "arn:${AWS::Partition}:x:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}"}
+    )
+    assert text == "arn:aws:x:eu-central-1:123456789012:gaussdb-backup"
+    assert attributes(running, "BackupQueue")["QueueArn"].startswith("arn:aws:sqs:eu-central-1:123456789012:gaussdb-")
+
+
+def test_the_schedules_payload_has_the_parameters_filled_in(running: aws_emulator.LocalAws) -> None:
+    schedule = running.stack.event("DispatchBackupsFunction", "ScheduleV2")
+    payload = json.loads(running.stack.resolve(schedule["Input"]))
+    assert payload["select"] == {"instance_ids": None, "name_pattern": "*", "tags": {}}
+    assert payload["connection"] == "default"
+    assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+
+
+def test_a_secret_can_be_put_and_rotated(running: aws_emulator.LocalAws) -> None:
+    for text in ("first", "second"):
+        running.put_secret("gaussdb-backup/default", text)
+        assert running.client("secretsmanager").get_secret_value(SecretId="gaussdb-backup/default")[
+            "SecretString"
+        ] == text  # fmt: skip
+
+
+def test_the_environment_leads_boto3_to_the_stack(
+    running: aws_emulator.LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    urls = boto3.session.Session().client("sqs").list_queues()["QueueUrls"]
+    assert running.stack.resources["BackupQueue"] in urls

@@ -1,0 +1,41 @@
+"""Starting and ending the AWS side leaves nothing behind: moto's state is the process's."""
+
+import os
+
+import pytest
+
+from local import aws_emulator
+from local.isolation import isolated
+
+
+def test_a_new_start_knows_nothing_of_the_last_one() -> None:
+    with aws_emulator.start() as first:
+        first.client("sqs").create_queue(QueueName="left-over")
+    with aws_emulator.start() as second:
+        assert [each for each in second.client("sqs").list_queues()["QueueUrls"] if "left-over" in each] == []
+
+
+def test_nothing_stays_in_the_environment_after_the_end() -> None:
+    before = dict(os.environ)
+    with aws_emulator.start():
+        pass
+    assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**before, "PYTEST_CURRENT_TEST": ""}
+
+
+def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
+    with pytest.raises(KeyError, match="Connektion"), aws_emulator.start(Connektion="demo"):
+        pass
+
+
+def test_what_the_user_set_up_for_the_real_clouds_is_out_of_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that is not there makes boto3 fail, and a proxy would take calls to this machine."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "POWERTOOLS_LOG_LEVEL"):
+        monkeypatch.setenv(name, "theirs")
+    for name in ("AWS_ENDPOINT_URL_SQS", "HTTP_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    before = dict(os.environ)
+    with isolated({"GREETING": "hello"}), aws_emulator.start() as running:
+        assert running.client("sqs").list_queues()["QueueUrls"]
+        assert os.environ["GREETING"] == "hello"
+        assert not {"AWS_PROFILE", "POWERTOOLS_LOG_LEVEL", "HTTP_PROXY", "https_proxy"} & set(os.environ)
+    assert dict(os.environ) == before
