@@ -15,7 +15,7 @@ from .world import World
 
 PATIENCE_SECONDS = 58.0
 OUTCOMES = {
-    "backup request put off": "put off",
+    "backup request deferred": "put off",
     "backup request rejected": "rejected",
     "instance skipped": "skipped",
 }

@@ -185,7 +185,7 @@ def test_a_busy_instance_is_put_off_with_the_apis_code_and_request_id(world: Wor
     world.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     with pytest.raises(TryLater, match="another operation runs on the instance"):
         world.invoke("create_backup", request())
-    [told] = [item for item in world.records if item["message"] == "backup request put off"]
+    [told] = [item for item in world.records if item["message"] == "backup request deferred"]
     assert told["level"] == "WARNING"
     assert "attempt" not in told
     assert (told["error_type"], told["error_code"], told["http_status"]) == ("InstanceBusy", "DBS.200019", 409)
@@ -208,9 +208,9 @@ def test_one_batch_tells_of_each_message(world: World) -> None:
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-2"]
     assert [item["message"] for item in world.records] == [
         "backup status",
-        "backup request put off",
+        "backup request deferred",
         "backup request rejected",
-        "backup request given up",
+        "backup request dead-lettered",
     ]
     assert [world.count(metric) for metric in ("BackupBuilding", "BackupDeferred", "BackupRejected")] == [1, 1, 1]
     assert world.records[2]["instance_id"] == "short"
@@ -223,9 +223,9 @@ def test_an_unforeseen_error_is_told_with_its_traceback_and_counted(world: World
     with pytest.raises(AttributeError):
         world.invoke("create_backup", request())
     told = world.records[-1]
-    assert (told["message"], told["level"], told["error_type"]) == ("unforeseen error", "ERROR", "AttributeError")
+    assert (told["message"], told["level"], told["error_type"]) == ("unexpected error", "ERROR", "AttributeError")
     assert "Traceback" in told["exception"]
-    assert world.count("UnforeseenError") == 1
+    assert world.count("UnexpectedError") == 1
 
 
 def test_the_switch_to_the_successors_path_is_told_once(world: World) -> None:
@@ -277,7 +277,7 @@ def test_a_bad_message_fails_with_a_record_that_names_the_field_and_never_reache
 ) -> None:
     assert world.invoke("create_backup", batch(body)) == {"batchItemFailures": []}
     told, buried = world.records
-    assert (told["message"], buried["message"]) == ("backup request rejected", "backup request given up")
+    assert (told["message"], buried["message"]) == ("backup request rejected", "backup request dead-lettered")
     assert world.count("BackupRejected") == 1
     [letter] = world.messages("BACKUP_DLQ_URL")
     assert letter.body == body
@@ -332,7 +332,7 @@ def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_it
     assert (reason["ErrorType"], reason["ErrorCode"]) == ("InstanceBusy", "DBS.200019")
     assert "another operation runs on the instance" in reason["ErrorMessage"]
     assert [world.count(metric) for metric in ("BackupDeferred", "BackupRejected")] == [1, 1]
-    assert world.records[-1]["message"] == "backup request given up"
+    assert world.records[-1]["message"] == "backup request dead-lettered"
     assert world.records[-1]["instance_id"] == ORDERS
 
 
@@ -391,7 +391,7 @@ def test_an_unforeseen_error_of_one_message_leaves_it_in_the_queue(world: World)
     services.__dict__["tracking_queue"] = None  # any bug of ours
     answer = world.invoke("create_backup", {"Records": [record(request(), SentTimestamp=sent(timedelta(0)))]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    assert world.count("UnforeseenError") == 1
+    assert world.count("UnexpectedError") == 1
 
 
 def test_a_claim_that_another_function_has_is_waited_for(world: World) -> None:

@@ -40,7 +40,7 @@ def test_every_instance_of_the_project_gets_one_request(world: World) -> None:
     requests = queued(world)
     assert [body["instance_id"] for body in requests] == sorted([ORDERS, STOCK, BILLING])
     assert names(answer, "queued") == ["orders", "stock (übung)", "billing"]
-    assert answer["skipped"] == answer["refused"] == []
+    assert answer["skipped"] == answer["rejected"] == []
     assert {body["version"] for body in requests} == {1}
     day = datetime.now(UTC).strftime("%Y%m%d")
     assert [body["name_template"] for body in requests] == [
@@ -98,7 +98,7 @@ def test_an_instance_that_is_merely_busy_gets_its_request(world: World, status: 
 
 def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(world: World) -> None:
     answer = world.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
-    [refused] = answer["refused"]
+    [refused] = answer["rejected"]
     assert (refused["instance_id"], refused["reason"]) == ("f" * 32, "the project has no such instance")
     assert names(answer, "queued") == ["orders"]
     assert world.count("BackupRejected") == 1
@@ -107,7 +107,7 @@ def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(w
 def test_a_name_that_breaks_the_rule_refuses_its_instance_only(world: World) -> None:
     world.cloud.change_instance(STOCK, name="x" * 80)
     answer = world.invoke("dispatch_backups", plan())
-    [refused] = answer["refused"]
+    [refused] = answer["rejected"]
     assert refused["instance_id"] == STOCK
     assert "it is too long" in refused["reason"]
     assert len(answer["queued"]) == 2
@@ -141,7 +141,7 @@ def test_one_record_tells_how_many_of_each_there_were(world: World) -> None:
     world.cloud.change_instance(STOCK, status="FROZEN")
     world.invoke("dispatch_backups", plan(select={"instance_ids": [ORDERS, STOCK, "f" * 32]}))
     told = world.records[-1]
-    assert (told["message"], told["queued"], told["skipped"], told["refused"]) == ("plan dispatched", 1, 1, 1)
+    assert (told["message"], told["queued"], told["skipped"], told["rejected"]) == ("plan dispatched", 1, 1, 1)
     assert (told["schedule"], told["connection"]) == ("nightly", "default")
 
 
@@ -149,7 +149,7 @@ def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_agai
     boto3.client("sqs").delete_queue(QueueUrl=world.queues["BACKUP_QUEUE_URL"])
     with pytest.raises(TryLater, match="the queue did not take 3 of 3 requests"):
         world.invoke("dispatch_backups", plan())
-    refused = [item for item in world.records if item["message"] == "backup request refused"]
+    refused = [item for item in world.records if item["message"] == "backup request rejected"]
     assert {item["instance_id"] for item in refused} == {ORDERS, STOCK, BILLING}
 
 

@@ -168,8 +168,8 @@ def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_coun
     answer = world.invoke("track_backups", batch(begin(world)))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     [told] = world.records
-    assert (told["message"], told["error_type"], world.count("UnforeseenError")) == (
-        "unforeseen error",
+    assert (told["message"], told["error_type"], world.count("UnexpectedError")) == (
+        "unexpected error",
         "AttributeError",
         1,
     )
@@ -183,7 +183,7 @@ def test_an_api_that_is_down_is_told_and_the_backups_come_back(world: World) -> 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     [told] = world.records
     assert (told["message"], told["level"], told["http_status"], told["backups"]) == (
-        "backups not looked at",
+        "tracking poll failed",
         "WARNING",
         503,
         1,
@@ -199,7 +199,7 @@ def test_a_malformed_message_goes_to_the_dead_letters_at_once_with_its_reason(wo
     reason = {name: value["StringValue"] for name, value in letter.message_attributes.items()}
     assert reason["ErrorType"] == "InvalidRequest"
     assert "version: expected 1; got 7" in reason["ErrorMessage"]
-    assert [item["message"] for item in world.records] == ["message unreadable", "backup status"]
+    assert [item["message"] for item in world.records] == ["malformed message", "backup status"]
 
 
 def test_a_malformed_message_that_cannot_be_set_aside_comes_back(world: World) -> None:

@@ -50,7 +50,7 @@ def test_receives_cannot_end_a_healthy_follow_up(template: dict[str, Any], queue
 
 
 def test_receives_cannot_end_a_request_that_is_put_off(template: dict[str, Any], queues: dict[str, Any]) -> None:
-    _, patience = bounds(template, "StartDeadlineSeconds")
+    _, patience = bounds(template, "StartWindowSeconds")
     needed = receives(patience, first=deferral.FIRST_DELAY, longest=deferral.LONGEST_DELAY)
     assert needed * RESERVE <= queues["BackupQueue"]["RedrivePolicy"]["maxReceiveCount"]
 
@@ -62,7 +62,7 @@ def test_sqs_takes_the_receive_counts(queues: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("queue", "deadline"), [("TrackingQueue", "TrackDeadlineSeconds"), ("BackupQueue", "StartDeadlineSeconds")]
+    ("queue", "deadline"), [("TrackingQueue", "TrackDeadlineSeconds"), ("BackupQueue", "StartWindowSeconds")]
 )
 def test_a_message_outlives_its_deadline_and_leaves_time_to_act_on_its_letter(
     template: dict[str, Any], queues: dict[str, Any], queue: str, deadline: str

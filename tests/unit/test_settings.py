@@ -13,7 +13,7 @@ GOOD = {
     "BACKUP_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/requests",
     "BACKUP_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/requests-dead",
     "STATE_TABLE": "state",
-    "START_DEADLINE_SECONDS": "14400",
+    "START_WINDOW_SECONDS": "14400",
     "TRACKING_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking",
     "TRACKING_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/tracking-dead",
     "TRACK_FIRST_DELAY_SECONDS": "60",

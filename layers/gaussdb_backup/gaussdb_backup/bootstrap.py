@@ -145,7 +145,7 @@ class Services:
         return Intake(
             queue=self.requests,
             dead_letters=self.dead_letters,
-            patience=self.settings.start_deadline_seconds,
+            patience=self.settings.start_window_seconds,
             report=self.telemetry,
             now=self.now,
             spread=self._spread,

@@ -39,7 +39,7 @@ class Settings(BaseModel):
     backup_queue_url: str = Field(min_length=1, description="the address of the queue of requests")
     backup_dlq_url: str = Field(min_length=1, description="the address of that queue's dead-letter queue")
     state_table: str = Field(min_length=1, description="the name of the table of claims and circuits")
-    start_deadline_seconds: Seconds = Field(gt=timedelta(0), description="a number of seconds above 0")
+    start_window_seconds: Seconds = Field(gt=timedelta(0), description="a number of seconds above 0")
     tracking_queue_url: str = Field(min_length=1, description="the address of the tracking queue")
     tracking_dlq_url: str = Field(min_length=1, description="the address of the tracking queue's dead-letter queue")
     track_first_delay_seconds: Seconds = Field(

@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
     QUEUED = "queued"
     SKIPPED = "skipped"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _unique(ids: Sequence[str]) -> list[str]:
 
 def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Decision | None:
     if instance is None:
-        return Decision(Verdict.REFUSED, instance_id, reason="the project has no such instance")
+        return Decision(Verdict.REJECTED, instance_id, reason="the project has no such instance")
     if not _is_selected(plan.select, instance):
         return None
     if why := NOT_BACKED_UP.get(instance.status):
@@ -103,7 +103,7 @@ def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Deci
     try:
         request = _make_request(plan, instance)
     except InvalidRequest as error:
-        return Decision(Verdict.REFUSED, instance.id, instance.name, reason=str(error))
+        return Decision(Verdict.REJECTED, instance.id, instance.name, reason=str(error))
     return Decision(Verdict.QUEUED, instance.id, instance.name, request=request)
 
 

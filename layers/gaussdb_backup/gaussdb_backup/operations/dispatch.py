@@ -32,6 +32,6 @@ def dispatch_backups(
     taken = send([decision.request.model_dump_json(exclude_none=True) for decision in queued if decision.request])
     lost = {decision.instance_id for decision, done in zip(queued, taken, strict=True) if not done}
     return [
-        replace(decision, verdict=Verdict.REFUSED, reason=NOT_TAKEN) if decision.instance_id in lost else decision
+        replace(decision, verdict=Verdict.REJECTED, reason=NOT_TAKEN) if decision.instance_id in lost else decision
         for decision in decisions
     ]

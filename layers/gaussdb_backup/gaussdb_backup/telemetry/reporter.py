@@ -41,7 +41,7 @@ class Metric(StrEnum):
     BACKUP_DURATION = "BackupDuration"
     BACKUP_SIZE = "BackupSize"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
-    UNFORESEEN_ERROR = "UnforeseenError"
+    UNEXPECTED_ERROR = "UnexpectedError"
 
     @property
     def unit(self) -> MetricUnit:
@@ -96,8 +96,8 @@ class Telemetry:
         """Tell what became of each instance of a plan, and how many there were of each."""
         for decision in decisions:
             extra = readable({**facts, **decision.facts, "dry_run": dry_run})
-            if decision.verdict is Verdict.REFUSED:
-                self._logger.error("backup request refused", extra=extra)
+            if decision.verdict is Verdict.REJECTED:
+                self._logger.error("backup request rejected", extra=extra)
                 self._measure({Metric.BACKUP_REJECTED: 1}, {**facts, **decision.facts})
             elif decision.verdict is Verdict.SKIPPED:
                 self._logger.warning("instance skipped", extra=extra)
@@ -120,13 +120,13 @@ class Telemetry:
     def given_up(self, error: Exception, *, message_id: str, body: str) -> None:
         """Tell that a request went to the dead-letter queue. One that was merely put off so far is now rejected."""
         facts = {**_read_facts(body), **_describe_any(error), "message_id": message_id}
-        self._logger.error("backup request given up", extra=readable(facts))
+        self._logger.error("backup request dead-lettered", extra=readable(facts))
         if not isinstance(error, FixRequest | GiveUp):
             self._measure({Metric.BACKUP_REJECTED: 1}, facts)
 
     def message_unreadable(self, error: GaussDBBackupError, *, message_id: str) -> None:
         """Tell that a message of our own making cannot be read."""
-        self._logger.error("message unreadable", extra=readable({"message_id": message_id, **describe_error(error)}))
+        self._logger.error("malformed message", extra=readable({"message_id": message_id, **describe_error(error)}))
 
     @contextmanager
     def reporting(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -148,12 +148,12 @@ class Telemetry:
         elif isinstance(error, FixConfiguration):
             self._failure(error, {**facts, **describe_error(error)})
         else:
-            self._logger.warning("backups not looked at", extra=readable({**facts, **describe_error(error)}))
+            self._logger.warning("tracking poll failed", extra=readable({**facts, **describe_error(error)}))
 
     def _unforeseen(self, error: Exception, facts: Mapping[str, Any]) -> None:
         extra = readable({**facts, "error_type": type(error).__name__})
-        self._logger.error("unforeseen error", extra=extra, exc_info=error)
-        self._measure({Metric.UNFORESEEN_ERROR: 1}, facts)
+        self._logger.error("unexpected error", extra=extra, exc_info=error)
+        self._measure({Metric.UNEXPECTED_ERROR: 1}, facts)
 
     def _failure(self, error: GaussDBBackupError, facts: Mapping[str, Any]) -> None:
         match error:
@@ -164,7 +164,7 @@ class Telemetry:
                 self._logger.error("connection unusable", extra=readable(facts))
                 self._measure({Metric.CONNECTION_UNUSABLE: 1}, facts)
             case _:
-                self._logger.warning("backup request put off", extra=readable(facts))
+                self._logger.warning("backup request deferred", extra=readable(facts))
                 self._measure({Metric.BACKUP_DEFERRED: 1}, facts)
 
     def _measure(self, values: Mapping[Metric, float], facts: Mapping[str, Any]) -> None:
