@@ -1,8 +1,8 @@
-"""Send dead letters again: `make redrive STACK=gaussdb-backup`, with your AWS credentials.
+"""Send dead-lettered requests again: `make redrive STACK=gaussdb-backup`, with your AWS credentials.
 
-Each letter keeps the run it belongs to, as an attribute, so that a backup it may have begun is found and not made
-twice. `aws sqs start-message-move-task` does the same for letters whose body names a `scheduled_time`, as those of a
-schedule do; one without would then belong to the time it was moved.
+Each message keeps the scheduled time of its run, as an attribute, so that a backup that it may have started is found
+and not made twice. `aws sqs start-message-move-task` does the same for messages whose body has a `scheduled_time`, as
+those of a schedule have; one without would then belong to the time at which it was moved.
 """
 
 import sys
@@ -11,44 +11,47 @@ from typing import Any
 
 import boto3
 
-RUN_TIME = "ScheduledTime"
-MOST = 100_000
+from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE
+
+MAX_MESSAGES = 100_000
 
 
-def redrive(sqs: Any, *, letters_url: str, queue_url: str) -> int:  # noqa: ANN401 - a boto3 client
-    """Move every letter back to its queue; return how many. Stopped half-way, it has moved each at least once."""
-    for moved in range(MOST):
-        answer = sqs.receive_message(
-            QueueUrl=letters_url,
+def redrive(sqs: Any, *, dead_letter_queue_url: str, queue_url: str) -> int:  # noqa: ANN401 - a boto3 client
+    """Move every message back to its queue; return how many. Stopped half-way, it has moved each at least once."""
+    for moved in range(MAX_MESSAGES):
+        response = sqs.receive_message(
+            QueueUrl=dead_letter_queue_url,
             MaxNumberOfMessages=1,
             MessageSystemAttributeNames=["SentTimestamp"],
-            MessageAttributeNames=[RUN_TIME],
+            MessageAttributeNames=[SCHEDULED_TIME_ATTRIBUTE],
         )
-        if not (letters := answer.get("Messages")):
+        if not (messages := response.get("Messages")):
             return moved
-        [letter] = letters
-        attribute = {"DataType": "String", "StringValue": run_time(letter)}
-        sqs.send_message(QueueUrl=queue_url, MessageBody=letter["Body"], MessageAttributes={RUN_TIME: attribute})
-        sqs.delete_message(QueueUrl=letters_url, ReceiptHandle=letter["ReceiptHandle"])
-    return MOST
+        [message] = messages
+        attributes = {SCHEDULED_TIME_ATTRIBUTE: {"DataType": "String", "StringValue": scheduled_time(message)}}
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message["Body"], MessageAttributes=attributes)
+        sqs.delete_message(QueueUrl=dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return MAX_MESSAGES
 
 
-def run_time(letter: dict[str, Any]) -> str:
-    """Return the run a letter belongs to: as it says itself, or else when its message was sent.
+def scheduled_time(message: dict[str, Any]) -> str:
+    """Return the scheduled time of the run that a message belongs to, or else when it was sent.
 
     A message that SQS itself moved, after too many deliveries, keeps the time at which it was first sent.
     """
-    if known := letter.get("MessageAttributes", {}).get(RUN_TIME):
+    if known := message.get("MessageAttributes", {}).get(SCHEDULED_TIME_ATTRIBUTE):
         return str(known["StringValue"])
-    return datetime.fromtimestamp(int(letter["Attributes"]["SentTimestamp"]) / 1000, tz=UTC).isoformat()
+    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, tz=UTC).isoformat()
 
 
 def main(stack: str) -> None:
-    """Move the letters of a stack's requests."""
+    """Redrive the requests of a stack."""
     outputs = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     urls = {output["OutputKey"]: output["OutputValue"] for output in outputs}
-    moved = redrive(boto3.client("sqs"), letters_url=urls["BackupDeadLetterQueueUrl"], queue_url=urls["BackupQueueUrl"])
-    print(f"{moved} dead letters sent again")  # noqa: T201 - for the person who typed the command
+    moved = redrive(
+        boto3.client("sqs"), dead_letter_queue_url=urls["BackupDeadLetterQueueUrl"], queue_url=urls["BackupQueueUrl"]
+    )
+    print(f"{moved} messages sent again")  # noqa: T201 - for the person who typed the command
 
 
 if __name__ == "__main__":

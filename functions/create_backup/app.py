@@ -1,70 +1,73 @@
 """Turn one backup request into exactly one backup: from BackupQueue, a schedule or a direct invoke."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import partial
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gaussdb_backup import bootstrap
-from gaussdb_backup.aws import messages
-from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request, read_facts
-from gaussdb_backup.domain.tracking import start_tracking
+from gaussdb_backup.aws.messages import is_batch
+from gaussdb_backup.bootstrap.common import Runtime
+from gaussdb_backup.bootstrap.create import CreateDependencies, for_create
+from gaussdb_backup.domain.backup_request import extract_log_fields, parse_backup_request
 from gaussdb_backup.domain.validation import parse_object, require_object
-from gaussdb_backup.operations.create import create_backup, name_backup
-from gaussdb_backup.telemetry.reporter import make_logger
+from gaussdb_backup.operations.create import CreateResult, create_backup
+from gaussdb_backup.telemetry.create import CreateReporter
+from gaussdb_backup.telemetry.logger import make_logger
 
 logger = make_logger()
 
 
+@cache
+def dependencies() -> CreateDependencies:
+    """Return the dependencies of this execution environment, made at its first invocation."""
+    return for_create(os.environ, logger=logger, runtime=Runtime())
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 - Lambda's signature
-    """Answer one event."""
-    return answer(event, bootstrap.services(logger), context)
+    """Handle a batch of queue messages, or one request: the payload of a schedule or of a direct invoke."""
+    if is_batch(event):
+        return handle_batch(event, context, dependencies())
+    return handle_request(event, context, dependencies())
 
 
-def answer(event: object, services: bootstrap.Services, context: LambdaContext) -> dict[str, Any]:
-    """Tell the two kinds of event apart: a batch of messages, or one request by itself."""
-    create = partial(_create, services=services, context=context)
-    if messages.is_batch(event):
-        with services.telemetry.reporting({}):
-            return services.intake.process(
-                event,
-                lambda message: create(
-                    partial(parse_object, message.body, "backup request"), message.run_at, message.attempt
-                ),
-                context=context,
-            )
-    return create(partial(require_object, event, "backup request"), services.now(), None)
+def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
+    """Create one backup for each message; return which messages are to be delivered again."""
+    with deps.reporter.reporting_errors():
+        batch = deps.consumer.receive(event, context=context)
+    for message in batch:
+        with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
+            data = parse_object(message.body, "backup request")
+            _create(data, context, deps, reporter, default_time=message.scheduled_time)
+    return batch.finish()
+
+
+def handle_request(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
+    """Create one backup; return its outcome. Raises the errors of `gaussdb_backup.errors`."""
+    with deps.reporter.reporting_errors() as reporter:
+        data = require_object(event, "backup request")
+        return _create(data, context, deps, reporter, default_time=deps.now()).model_dump(mode="json")
 
 
 def _create(
-    read: Callable[[], Mapping[str, Any]],
-    default_time: datetime,
-    attempt: int | None,
-    *,
-    services: bootstrap.Services,
+    data: Mapping[str, Any],
     context: LambdaContext,
-) -> dict[str, Any]:
-    """Answer one request once, however often it comes."""
-    with services.telemetry.reporting({"attempt": attempt}) as facts:
-        data = read()
-        facts.update(read_facts(data))
-        request = parse_backup_request(data, default_time=default_time, now=services.now())
-        facts.update(request.facts)
-        facts["backup_name"] = name = name_backup(request, api=services.api(request.connection))
-        make = partial(_make, request, name, facts, services)
-        return services.claims.once(request.claim(name), make, context=context)
-
-
-def _make(request: BackupRequest, name: str, facts: Mapping[str, Any], services: bootstrap.Services) -> dict[str, Any]:
-    result = create_backup(request, name, api=services.api(request.connection), now=services.now())
-    services.telemetry.backup_begun(result.backup, facts={**facts, "outcome": result.outcome.value})
-    patience = services.settings.track_deadline_seconds
-    services.follow(start_tracking(request, result.backup, now=services.now(), patience=patience))
-    return {
-        "outcome": result.outcome.value,
-        "backup": result.backup.model_dump(mode="json"),
-        "job_id": result.job_id,
-    }
+    deps: CreateDependencies,
+    reporter: CreateReporter,
+    *,
+    default_time: datetime,
+) -> CreateResult:
+    reporter.add(**extract_log_fields(data))
+    request = parse_backup_request(data, default_time=default_time, now=deps.now())
+    return create_backup(
+        request,
+        api=deps.api_clients.for_connection(request.connection),
+        idempotency=deps.idempotency,
+        tracker=deps.tracker,
+        reporter=reporter,
+        now=deps.now,
+        remaining_time=timedelta(milliseconds=context.get_remaining_time_in_millis()),
+    )

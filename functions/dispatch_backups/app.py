@@ -1,45 +1,49 @@
 """Turn one plan into one request per instance: from a schedule or a direct invoke."""
 
-from collections.abc import Sequence
+import os
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gaussdb_backup import bootstrap
-from gaussdb_backup.domain.backup_request import read_facts
-from gaussdb_backup.domain.plan import Decision, Plan, Verdict, parse_plan
+from gaussdb_backup.bootstrap.common import Runtime
+from gaussdb_backup.bootstrap.dispatch import DispatchDependencies, for_dispatch
+from gaussdb_backup.domain.backup_request import extract_log_fields
+from gaussdb_backup.domain.plan import Action, parse_plan
 from gaussdb_backup.domain.validation import require_object
-from gaussdb_backup.errors import TryLater
-from gaussdb_backup.operations.dispatch import NOT_TAKEN, dispatch_backups
-from gaussdb_backup.telemetry.log_fields import readable
-from gaussdb_backup.telemetry.reporter import make_logger
+from gaussdb_backup.operations.dispatch import dispatch_backups
+from gaussdb_backup.telemetry.log_fields import to_json
+from gaussdb_backup.telemetry.logger import make_logger
 
 logger = make_logger()
 
 
+@cache
+def dependencies() -> DispatchDependencies:
+    """Return the dependencies of this execution environment, made at its first invocation."""
+    return for_dispatch(os.environ, logger=logger, runtime=Runtime())
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's signature
-    """Answer one event."""
-    return answer(event, bootstrap.services(logger))
+    """Handle one plan: the payload of a schedule or of a direct invoke."""
+    return handle_plan(event, dependencies())
 
 
-def answer(event: object, services: bootstrap.Services) -> dict[str, Any]:
-    """Dispatch one plan; fail if the queue did not take all of it, so that it is dispatched again."""
-    with services.telemetry.reporting({}) as facts:
+def handle_plan(event: object, deps: DispatchDependencies) -> dict[str, Any]:
+    """Dispatch one plan; return what was done about each instance. Raises the errors of `gaussdb_backup.errors`."""
+    with deps.reporter.reporting_errors() as reporter:
         data = require_object(event, "plan")
-        facts.update(read_facts(data))
-        plan = parse_plan(data, default_time=services.now(), now=services.now())
-        facts.update(plan.facts)
-        decisions = dispatch_backups(plan, api=services.api(plan.connection), send=services.requests.send_all)
-        services.telemetry.dispatched(decisions, facts=facts, dry_run=plan.dry_run)
-        if lost := sum(1 for decision in decisions if decision.reason == NOT_TAKEN):
-            raise TryLater(f"the queue did not take {lost} of {len(decisions)} requests: dispatch the plan again")
-    return _shape(plan, decisions)
-
-
-def _shape(plan: Plan, decisions: Sequence[Decision]) -> dict[str, Any]:
-    verdicts = {
-        verdict.value: [readable(decision.facts) for decision in decisions if decision.verdict is verdict]
-        for verdict in Verdict
+        reporter.add(**extract_log_fields(data))
+        plan = parse_plan(data, default_time=deps.now(), now=deps.now())
+        decisions = dispatch_backups(
+            plan,
+            api=deps.api_clients.for_connection(plan.connection),
+            queue=deps.backup_queue,
+            reporter=reporter,
+        )
+    by_action = {
+        action.value: [to_json(decision.log_fields) for decision in decisions if decision.action is action]
+        for action in Action
     }
-    return {"scheduled_time": plan.scheduled_time.isoformat(), "dry_run": plan.dry_run, **verdicts}
+    return {"scheduled_time": plan.scheduled_time.isoformat(), "dry_run": plan.dry_run, **by_action}

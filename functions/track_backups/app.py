@@ -1,46 +1,52 @@
-"""Follow each backup to its end and report every status: from TrackingQueue."""
+"""Track each backup to its end and report every status: from TrackingQueue."""
 
+import os
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gaussdb_backup import bootstrap
-from gaussdb_backup.aws import messages
-from gaussdb_backup.aws.dead_letters import bury
+from gaussdb_backup.aws.messages import batch_response, parse_batch, parse_bodies
+from gaussdb_backup.bootstrap.common import Runtime
+from gaussdb_backup.bootstrap.track import TrackDependencies, for_track
 from gaussdb_backup.domain.tracking import parse_tracking_message
-from gaussdb_backup.errors import GaussDBBackupError
 from gaussdb_backup.operations.track import track_backups
-from gaussdb_backup.telemetry.reporter import make_logger
+from gaussdb_backup.telemetry.logger import make_logger
 
 logger = make_logger()
 
 
+@cache
+def dependencies() -> TrackDependencies:
+    """Return the dependencies of this execution environment, made at its first invocation."""
+    return for_track(os.environ, logger=logger, runtime=Runtime())
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's signature
-    """Answer one event."""
-    return answer(event, bootstrap.services(logger))
+    """Handle a batch of queue messages."""
+    return handle_batch(event, dependencies())
 
 
-def answer(event: object, services: bootstrap.Services) -> dict[str, Any]:
-    """Look once at each followed backup of a batch, and put back those that have not ended."""
-    with services.telemetry.reporting({}):
-        batch = messages.read_batch(event)
-    followed, unreadable = messages.read_bodies(batch, parse_tracking_message, "tracking message")
-    buried = {message for message, error in unreadable.items() if _bury(message, error, services)}
-    ended = track_backups(
-        followed,
-        recent=services.recent,
-        publish=services.bus.publish,
-        report=services.telemetry,
-        now=services.now,
+def handle_batch(event: object, deps: TrackDependencies) -> dict[str, Any]:
+    """Poll each tracked backup of a batch once; return which messages are to be delivered again."""
+    with deps.reporter.reporting_errors():
+        batch = parse_batch(event)
+    tracked, malformed = parse_bodies(batch, parse_tracking_message, "tracking message")
+    dead_lettered = set()
+    for message, error in malformed.items():
+        deps.reporter.message_malformed(error, message_id=message.id)
+        if deps.dead_letter_queue.send_dead_letter(message, error):
+            dead_lettered.add(message)
+    done = track_backups(
+        tracked,
+        backups_of=deps.recent_backups.for_connection,
+        event_bus=deps.event_bus,
+        reporter=deps.reporter,
+        now=deps.now,
     )
-    unfinished = [message for message in batch if message not in buried | ended]
-    services.tracking_queue.put_back(
-        {message.receipt_handle: services.tracking_delay(message.attempt) for message in unfinished}
+    unfinished = [message for message in batch if message not in done | dead_lettered]
+    deps.tracking_queue.change_visibility(
+        {message.receipt_handle: deps.polling.delay(message.attempt) for message in unfinished}
     )
-    return messages.answer_with_failures(unfinished)
-
-
-def _bury(message: messages.Message, error: GaussDBBackupError, services: bootstrap.Services) -> bool:
-    services.telemetry.message_unreadable(error, message_id=message.id)
-    return bury(message, error, queue=services.tracking_dead_letters)
+    return batch_response(unfinished)

@@ -17,16 +17,17 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function of itself."""
+    """What Lambda passes to a function besides the event. `milliseconds_left` never become less."""
 
     function_name: str = "gaussdb-backup-local"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-local"
     aws_request_id: str = field(default_factory=lambda: str(uuid4()))
+    milliseconds_left: int = 180_000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time that is left, in milliseconds: here always all of it."""
-        return 180_000
+        """Return after how long Lambda ends the function."""
+        return self.milliseconds_left
 
 
 class LocalFunction:
@@ -50,7 +51,7 @@ class LocalFunction:
     def close(self) -> None:
         """Close the connections it keeps open between invocations."""
         with self._as_lambda():
-            self._app.bootstrap.services(self._app.logger).close()
+            self._app.dependencies().api_clients.close()
 
     @contextmanager
     def _as_lambda(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local import aws_emulator, gaussdb_emulator
-from local.aws_emulator.event_source_mapping import Pump
+from local.aws_emulator.event_source_mapping import EventSourceMapping as Pump
 from local.isolation import isolated
 
 from . import scenario

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from gaussdb_backup import __version__
 from gaussdb_backup.domain.models import BackupStatus
 from gaussdb_backup.errors import FixRequest, InvalidRequest
 from local import gaussdb_emulator
-from tests.support import BILLING, ORDERS, RUN, STOCK, Clock, Source, by_key, by_password, make_api, make_cloud
+from tests.helpers.clock import RUN, Clock
+from tests.helpers.gaussdb import BILLING, ORDERS, STOCK, Source, by_key, by_password, make_api, make_cloud
 
 
 @pytest.mark.parametrize("version", ["mysql/v3", "v3"])
@@ -131,11 +133,11 @@ def test_a_batch_deletion_has_one_to_fifty_backups(number: int) -> None:
 
 def test_what_the_api_refuses_is_refused_with_its_words_and_its_request_id() -> None:
     cloud = make_cloud(Clock())
-    with pytest.raises(FixRequest, match="create backup: the API answered 400 DBS.280277") as raised:
+    with pytest.raises(FixRequest, match="create backup: the API returned 400 DBS.280277") as raised:
         make_api(cloud).create_backup(instance_id=ORDERS, name="1")
-    assert raised.value.api is not None
-    assert (raised.value.api.http_status, raised.value.error_code) == (400, "DBS.280277")
-    assert raised.value.api.request_id
+    assert raised.value.api_call is not None
+    assert (raised.value.api_call.http_status, raised.value.error_code) == (400, "DBS.280277")
+    assert raised.value.api_call.request_id
 
 
 def test_the_client_says_who_it_is() -> None:
@@ -148,4 +150,4 @@ def test_the_client_says_who_it_is() -> None:
         return app(environ, start_response)
 
     list(make_api(cloud, transport=gaussdb_emulator.EmulatorTransport(spy)).list_backups())
-    assert seen == ["gaussdb-backup/1"]
+    assert seen == [f"gaussdb-backup/{__version__}"]

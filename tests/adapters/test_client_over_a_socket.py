@@ -13,10 +13,10 @@ import trustme
 
 from gaussdb_backup.errors import FixConfiguration, TryLater
 from gaussdb_backup.huawei.api import GaussDBApi
-from gaussdb_backup.huawei.http import LARGEST_ANSWER
+from gaussdb_backup.huawei.http import MAX_RESPONSE_BYTES
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
-from tests.support import ORDERS, Source, by_key, make_cloud
+from tests.helpers.gaussdb import ORDERS, Source, by_key, make_cloud
 
 TIMEOUT = timedelta(seconds=0.5)
 Connect = Callable[..., GaussDBApi]
@@ -111,7 +111,7 @@ def test_a_slow_answer_ends_in_time_and_may_have_taken_effect(connect: Connect) 
     cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.SLOW, seconds=1.5))
     began = time.monotonic()
     with gaussdb_emulator.serve(cloud) as running:
-        with pytest.raises(TryLater, match="create backup: no good answer came .*ReadTimeout") as raised:
+        with pytest.raises(TryLater, match="create backup: no good response .*ReadTimeout") as raised:
             connect(running.url).create_backup(instance_id=ORDERS, name="first")
         assert time.monotonic() - began < 1.2
     assert raised.value.may_have_taken_effect
@@ -122,7 +122,7 @@ def test_a_dripping_answer_ends_in_time(connect: Connect) -> None:
     began = time.monotonic()
     with raw_server(head, *[b"x"] * 1000, pause=0.05) as url:
         with pytest.raises(
-            TryLater, match="create backup: no good answer came .*TooLate: the answer did not end in time"
+            TryLater, match="create backup: no good response .*ResponseTooSlow: the body did not end in time"
         ):
             connect(url).create_backup(instance_id=ORDERS, name="first")
         assert time.monotonic() - began < 1.5
@@ -131,8 +131,8 @@ def test_a_dripping_answer_ends_in_time(connect: Connect) -> None:
 def test_an_endless_answer_ends(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     with (
-        raw_server(head, *[b"x" * 1_000_000] * (LARGEST_ANSWER // 1_000_000 + 5)) as url,
-        pytest.raises(TryLater, match="TooLarge: the answer is larger than"),
+        raw_server(head, *[b"x" * 1_000_000] * (MAX_RESPONSE_BYTES // 1_000_000 + 5)) as url,
+        pytest.raises(TryLater, match="ResponseTooLarge: the body is larger than"),
     ):
         connect(url, timedelta(seconds=20)).create_backup(instance_id=ORDERS, name="first")
 
@@ -140,12 +140,12 @@ def test_an_endless_answer_ends(connect: Connect) -> None:
 def test_what_is_not_http_is_told(connect: Connect) -> None:
     with (
         raw_server(b"SSH-2.0-OpenSSH_9.6\r\n") as url,
-        pytest.raises(TryLater, match="create backup: no good answer came"),
+        pytest.raises(TryLater, match="create backup: no good response"),
     ):
         connect(url).create_backup(instance_id=ORDERS, name="first")
 
 
 def test_a_redirect_is_not_followed(connect: Connect) -> None:
     answer = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
-    with raw_server(answer) as url, pytest.raises(FixConfiguration, match="answered 302: check endpoint"):
+    with raw_server(answer) as url, pytest.raises(FixConfiguration, match="returned 302: check endpoint"):
         connect(url).create_backup(instance_id=ORDERS, name="first")

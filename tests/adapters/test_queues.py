@@ -12,7 +12,7 @@ from gaussdb_backup.errors import TryLater
 
 
 class Client:
-    """Answers like SQS and EventBridge; refuses what a test says, as often as it says; -1 is a dead connection."""
+    """Responds like SQS and EventBridge; refuses what a test says, as often as it says; -1 is a dead connection."""
 
     def __init__(self, *refusals: int) -> None:
         self._refusals = list(refusals)
@@ -55,38 +55,42 @@ def test_messages_are_sent_ten_at_a_time() -> None:
     assert client.sizes == [10, 10, 5]
 
 
-def test_messages_that_sqs_refuses_are_offered_again() -> None:
+def test_messages_that_sqs_refuses_are_sent_again() -> None:
     client = Client(3, 0, 1)
     assert queue(client).send_all([str(number) for number in range(15)]) == [True] * 15
     assert client.sizes == [10, 5, 3, 1]
     assert sorted(entry["MessageBody"] for entry in client.taken) == sorted(str(number) for number in range(15))
 
 
-def test_messages_that_sqs_refuses_three_times_are_told() -> None:
+def test_messages_that_sqs_refuses_three_times_are_reported() -> None:
     assert queue(Client(1, 1, 1)).send_all(["a", "b"]) == [False, True]
 
 
-def test_a_dead_connection_takes_nothing_and_is_told() -> None:
+def test_a_dead_connection_takes_nothing_and_is_reported() -> None:
     assert queue(Client(-1, -1, -1)).send_all(["a"]) == [False]
     with pytest.raises(TryLater, match="took no message"):
         queue(Client()).send("a")
 
 
 @pytest.mark.parametrize(("refusals", "left"), [((), 0), ((2,), 0), ((2, 2, 2), 2), ((-1,), 0), ((-1, -1, -1), 3)])
-def test_a_put_back_that_sqs_refuses_is_offered_again_and_then_told(refusals: tuple[int, ...], left: int) -> None:
+def test_a_change_of_visibility_that_sqs_refuses_is_repeated_and_then_reported(
+    refusals: tuple[int, ...], left: int
+) -> None:
     delays = {f"handle-{number}": timedelta(seconds=number) for number in range(3)}
-    assert queue(Client(*refusals)).put_back(delays) == left
+    assert queue(Client(*refusals)).change_visibility(delays) == left
 
 
-def test_no_message_is_put_back_for_longer_than_sqs_allows() -> None:
+def test_no_message_is_invisible_for_longer_than_sqs_allows() -> None:
     client = Client()
-    queue(client).put_back({"handle": timedelta(days=1)})
+    queue(client).change_visibility({"handle": timedelta(days=1)})
     assert client.taken[0]["VisibilityTimeout"] == 43_200
 
 
 @pytest.mark.parametrize(
     ("refusals", "taken"), [((), 12), ((3,), 12), ((3, 0, 1, 1), 11), ((-1, -1, -1, -1, -1, -1), 0)]
 )
-def test_events_that_the_bus_refuses_are_offered_again_and_then_told(refusals: tuple[int, ...], taken: int) -> None:
+def test_events_that_the_bus_refuses_are_published_again_and_then_reported(
+    refusals: tuple[int, ...], taken: int
+) -> None:
     bus = EventBus("default", client=Client(*refusals))  # type: ignore[arg-type]  # the part of it that is used
     assert sum(bus.publish([{"backup_id": str(number)} for number in range(12)])) == taken

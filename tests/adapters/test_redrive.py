@@ -1,4 +1,4 @@
-"""Dead letters that are sent again keep the run they belong to."""
+"""Messages that are redriven keep the run that they belong to."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def queues(sqs: Any) -> tuple[str, str]:
-    return sqs.create_queue(QueueName="letters")["QueueUrl"], sqs.create_queue(QueueName="requests")["QueueUrl"]
+    return sqs.create_queue(QueueName="requests-dead")["QueueUrl"], sqs.create_queue(QueueName="requests")["QueueUrl"]
 
 
 def received(sqs: Any, url: str) -> list[tuple[str, str]]:
@@ -36,32 +36,32 @@ def received(sqs: Any, url: str) -> list[tuple[str, str]]:
     return [(message["Body"], message["MessageAttributes"]["ScheduledTime"]["StringValue"]) for message in messages]
 
 
-def test_a_letter_of_ours_keeps_the_run_that_it_names(sqs: Any) -> None:
-    letters, requests = queues(sqs)
+def test_a_message_keeps_the_run_that_it_names(sqs: Any) -> None:
+    dead, requests = queues(sqs)
     attributes = {
         "ScheduledTime": {"DataType": "String", "StringValue": RUN},
         "ErrorType": {"DataType": "String", "StringValue": "X"},
     }
-    sqs.send_message(QueueUrl=letters, MessageBody="body", MessageAttributes=attributes)
-    assert redrive(sqs, letters_url=letters, queue_url=requests) == 1
+    sqs.send_message(QueueUrl=dead, MessageBody="body", MessageAttributes=attributes)
+    assert redrive(sqs, dead_letter_queue_url=dead, queue_url=requests) == 1
     assert received(sqs, requests) == [("body", RUN)]
-    assert redrive(sqs, letters_url=letters, queue_url=requests) == 0
+    assert redrive(sqs, dead_letter_queue_url=dead, queue_url=requests) == 0
 
 
-def test_a_letter_that_sqs_moved_belongs_to_when_it_was_sent(sqs: Any) -> None:
-    letters, requests = queues(sqs)
+def test_a_message_that_sqs_moved_belongs_to_when_it_was_sent(sqs: Any) -> None:
+    dead, requests = queues(sqs)
     before = datetime.now(UTC)
-    sqs.send_message(QueueUrl=letters, MessageBody="body")
-    redrive(sqs, letters_url=letters, queue_url=requests)
+    sqs.send_message(QueueUrl=dead, MessageBody="body")
+    redrive(sqs, dead_letter_queue_url=dead, queue_url=requests)
     [(_, run)] = received(sqs, requests)
     assert abs((datetime.fromisoformat(run) - before).total_seconds()) < 5
 
 
-def test_every_letter_is_moved(sqs: Any) -> None:
-    letters, requests = queues(sqs)
+def test_every_message_is_moved(sqs: Any) -> None:
+    dead, requests = queues(sqs)
     for number in range(25):
-        sqs.send_message(QueueUrl=letters, MessageBody=str(number))
-    assert redrive(sqs, letters_url=letters, queue_url=requests) == 25
+        sqs.send_message(QueueUrl=dead, MessageBody=str(number))
+    assert redrive(sqs, dead_letter_queue_url=dead, queue_url=requests) == 25
     attributes = sqs.get_queue_attributes(QueueUrl=requests, AttributeNames=["ApproximateNumberOfMessages"])
     assert attributes["Attributes"]["ApproximateNumberOfMessages"] == "25"
 
@@ -71,7 +71,7 @@ def test_the_command_finds_the_queues_of_a_stack_by_its_outputs(sqs: Any, capsys
     "Outputs": {"BackupQueueUrl": {"Value": {"Ref": "Q"}}, "BackupDeadLetterQueueUrl": {"Value": {"Ref": "D"}}}}"""
     boto3.client("cloudformation").create_stack(StackName="ours", TemplateBody=template)
     outputs = boto3.client("cloudformation").describe_stacks(StackName="ours")["Stacks"][0]["Outputs"]
-    letters = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "BackupDeadLetterQueueUrl")
-    sqs.send_message(QueueUrl=letters, MessageBody="body")
+    dead = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "BackupDeadLetterQueueUrl")
+    sqs.send_message(QueueUrl=dead, MessageBody="body")
     main("ours")
-    assert capsys.readouterr().out == "1 dead letters sent again\n"
+    assert capsys.readouterr().out == "1 messages sent again\n"

@@ -11,8 +11,9 @@ import pytest
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
-from tests.functions.conftest import World, batch
-from tests.support import BILLING, ORDERS, STOCK
+from tests.helpers.deployment import Deployment
+from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
+from tests.helpers.sqs_event import sqs_batch
 
 SAMPLES = Path(__file__).parents[2] / "events" / "dispatch_backups"
 TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d}"
@@ -23,10 +24,10 @@ def plan(**fields: Any) -> dict[str, Any]:
     return {"schedule": "nightly", "scheduled_time": now, "name_template": TEMPLATE, **fields}
 
 
-def queued(world: World) -> list[dict[str, Any]]:
+def queued(deployment: Deployment) -> list[dict[str, Any]]:
     """Take the requests from the queue."""
     found: list[dict[str, Any]] = []
-    while messages := world.messages("BACKUP_QUEUE_URL"):
+    while messages := deployment.messages("BACKUP_QUEUE_URL"):
         found.extend(json.loads(message.body) for message in messages)
     return sorted(found, key=lambda body: str(body["instance_id"]))
 
@@ -35,9 +36,9 @@ def names(answer: dict[str, Any], verdict: str) -> list[str]:
     return [entry["instance_name"] for entry in answer[verdict]]
 
 
-def test_every_instance_of_the_project_gets_one_request(world: World) -> None:
-    answer = world.invoke("dispatch_backups", plan())
-    requests = queued(world)
+def test_every_instance_of_the_project_gets_one_request(deployment: Deployment) -> None:
+    answer = deployment.invoke("dispatch_backups", plan())
+    requests = queued(deployment)
     assert [body["instance_id"] for body in requests] == sorted([ORDERS, STOCK, BILLING])
     assert names(answer, "queued") == ["orders", "stock (übung)", "billing"]
     assert answer["skipped"] == answer["rejected"] == []
@@ -48,9 +49,9 @@ def test_every_instance_of_the_project_gets_one_request(world: World) -> None:
     ]
 
 
-def test_each_request_is_one_that_create_backup_takes(world: World) -> None:
-    world.invoke("dispatch_backups", plan(description="Nightly", timezone="Europe/Berlin"))
-    for body in queued(world):
+def test_each_request_is_one_that_create_backup_takes(deployment: Deployment) -> None:
+    deployment.invoke("dispatch_backups", plan(description="Nightly", timezone="Europe/Berlin"))
+    for body in queued(deployment):
         request = parse_backup_request(body, default_time=datetime.now(UTC), now=datetime.now(UTC))
         assert (request.description, request.timezone, request.schedule) == ("Nightly", "Europe/Berlin", "nightly")
 
@@ -69,108 +70,110 @@ def test_each_request_is_one_that_create_backup_takes(world: World) -> None:
         ({"instance_ids": []}, []),
     ],
 )
-def test_all_criteria_of_a_selection_must_hold(world: World, select: dict[str, Any], chosen: list[str]) -> None:
-    answer = world.invoke("dispatch_backups", plan(select=select))
+def test_all_criteria_of_a_selection_must_hold(
+    deployment: Deployment, select: dict[str, Any], chosen: list[str]
+) -> None:
+    answer = deployment.invoke("dispatch_backups", plan(select=select))
     assert names(answer, "queued") == chosen
-    assert len(queued(world)) == len(chosen)
+    assert len(queued(deployment)) == len(chosen)
 
 
 @pytest.mark.parametrize(
     ("status", "reason"), [("FROZEN", "it is frozen"), ("FAILED", "it has failed"), ("BUILD", "it is being built")]
 )
 def test_an_instance_that_cannot_be_backed_up_is_skipped_with_its_status(
-    world: World, status: str, reason: str
+    deployment: Deployment, status: str, reason: str
 ) -> None:
-    world.cloud.change_instance(STOCK, status=status)
-    answer = world.invoke("dispatch_backups", plan())
+    deployment.cloud.change_instance(STOCK, status=status)
+    answer = deployment.invoke("dispatch_backups", plan())
     [skipped] = answer["skipped"]
     assert (skipped["instance_id"], skipped["reason"]) == (STOCK, f"{reason} (status {status})")
     assert names(answer, "queued") == ["orders", "billing"]
-    [told] = [item for item in world.records if item["message"] == "instance skipped"]
+    [told] = [item for item in deployment.records if item["message"] == "instance skipped"]
     assert (told["level"], told["instance_id"], told["schedule"]) == ("WARNING", STOCK, "nightly")
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "BACKING UP", "MODIFYING", "STORAGE FULL", "REBOOTING", "A NEW WORD"])
-def test_an_instance_that_is_merely_busy_gets_its_request(world: World, status: str) -> None:
-    world.cloud.change_instance(STOCK, status=status)
-    assert len(world.invoke("dispatch_backups", plan())["queued"]) == 3
+def test_an_instance_that_is_merely_busy_gets_its_request(deployment: Deployment, status: str) -> None:
+    deployment.cloud.change_instance(STOCK, status=status)
+    assert len(deployment.invoke("dispatch_backups", plan())["queued"]) == 3
 
 
-def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(world: World) -> None:
-    answer = world.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
+def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(deployment: Deployment) -> None:
+    answer = deployment.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
     [refused] = answer["rejected"]
     assert (refused["instance_id"], refused["reason"]) == ("f" * 32, "the project has no such instance")
     assert names(answer, "queued") == ["orders"]
-    assert world.count("BackupRejected") == 1
+    assert deployment.count("BackupRejected") == 1
 
 
-def test_a_name_that_breaks_the_rule_refuses_its_instance_only(world: World) -> None:
-    world.cloud.change_instance(STOCK, name="x" * 80)
-    answer = world.invoke("dispatch_backups", plan())
+def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deployment) -> None:
+    deployment.cloud.change_instance(STOCK, name="x" * 80)
+    answer = deployment.invoke("dispatch_backups", plan())
     [refused] = answer["rejected"]
     assert refused["instance_id"] == STOCK
     assert "it is too long" in refused["reason"]
     assert len(answer["queued"]) == 2
 
 
-def test_a_dry_run_answers_the_same_and_queues_nothing(world: World) -> None:
+def test_a_dry_run_answers_the_same_and_queues_nothing(deployment: Deployment) -> None:
     event = plan()
-    dry = world.invoke("dispatch_backups", {**event, "dry_run": True})
-    assert queued(world) == []
-    wet = world.invoke("dispatch_backups", event)
+    dry = deployment.invoke("dispatch_backups", {**event, "dry_run": True})
+    assert queued(deployment) == []
+    wet = deployment.invoke("dispatch_backups", event)
     assert {**dry, "dry_run": False} == wet
 
 
-def test_a_fleet_of_several_pages_is_queued_whole(world: World) -> None:
-    world.cloud.add_instances(
+def test_a_fleet_of_several_pages_is_queued_whole(deployment: Deployment) -> None:
+    deployment.cloud.add_instances(
         *(gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}") for number in range(1000, 1250))
     )
-    answer = world.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
-    assert len(answer["queued"]) == len(queued(world)) == 250
-    assert len(world.cloud.calls("instances")) == 3
+    answer = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
+    assert len(answer["queued"]) == len(queued(deployment)) == 250
+    assert len(deployment.cloud.calls("instances")) == 3
 
 
-def test_a_plan_that_selects_nobody_says_so(world: World) -> None:
-    answer = world.invoke("dispatch_backups", plan(select={"name_pattern": "nobody-*"}))
+def test_a_plan_that_selects_nobody_says_so(deployment: Deployment) -> None:
+    answer = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "nobody-*"}))
     assert answer["queued"] == []
-    [told] = world.records
+    [told] = deployment.records
     assert (told["message"], told["level"], told["queued"]) == ("plan dispatched", "WARNING", 0)
 
 
-def test_one_record_tells_how_many_of_each_there_were(world: World) -> None:
-    world.cloud.change_instance(STOCK, status="FROZEN")
-    world.invoke("dispatch_backups", plan(select={"instance_ids": [ORDERS, STOCK, "f" * 32]}))
-    told = world.records[-1]
+def test_one_record_tells_how_many_of_each_there_were(deployment: Deployment) -> None:
+    deployment.cloud.change_instance(STOCK, status="FROZEN")
+    deployment.invoke("dispatch_backups", plan(select={"instance_ids": [ORDERS, STOCK, "f" * 32]}))
+    told = deployment.records[-1]
     assert (told["message"], told["queued"], told["skipped"], told["rejected"]) == ("plan dispatched", 1, 1, 1)
     assert (told["schedule"], told["connection"]) == ("nightly", "default")
 
 
-def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(world: World) -> None:
-    boto3.client("sqs").delete_queue(QueueUrl=world.queues["BACKUP_QUEUE_URL"])
+def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(deployment: Deployment) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["BACKUP_QUEUE_URL"])
     with pytest.raises(TryLater, match="the queue did not take 3 of 3 requests"):
-        world.invoke("dispatch_backups", plan())
-    refused = [item for item in world.records if item["message"] == "backup request rejected"]
+        deployment.invoke("dispatch_backups", plan())
+    refused = [item for item in deployment.records if item["message"] == "backup request rejected"]
     assert {item["instance_id"] for item in refused} == {ORDERS, STOCK, BILLING}
 
 
-def test_the_same_run_dispatched_twice_makes_each_backup_once(world: World) -> None:
+def test_the_same_run_dispatched_twice_makes_each_backup_once(deployment: Deployment) -> None:
     event = plan()
     for _ in range(2):
-        world.invoke("dispatch_backups", event)
-    bodies = queued(world)
+        deployment.invoke("dispatch_backups", event)
+    bodies = queued(deployment)
     assert len(bodies) == 6
     for number in range(0, 6, 3):
-        world.invoke("create_backup", batch(*bodies[number : number + 3]))
-    assert len(world.cloud.backups()) == 3
+        deployment.invoke("create_backup", sqs_batch(*bodies[number : number + 3]))
+    assert len(deployment.cloud.backups()) == 3
 
 
-def test_a_renamed_instance_keeps_the_name_of_its_request(world: World) -> None:
+def test_a_renamed_instance_keeps_the_name_of_its_request(deployment: Deployment) -> None:
     event = plan(select={"instance_ids": [ORDERS]})
-    world.invoke("dispatch_backups", event)
-    world.cloud.change_instance(ORDERS, name="renamed")
-    [body] = queued(world)
-    world.invoke("create_backup", batch(body))
-    assert [backup.name for backup in world.cloud.backups()] == [f"nightly-orders-{datetime.now(UTC):%Y%m%d}"]
+    deployment.invoke("dispatch_backups", event)
+    deployment.cloud.change_instance(ORDERS, name="renamed")
+    [body] = queued(deployment)
+    deployment.invoke("create_backup", sqs_batch(body))
+    assert [backup.name for backup in deployment.cloud.backups()] == [f"nightly-orders-{datetime.now(UTC):%Y%m%d}"]
 
 
 WRONG: dict[str, tuple[Any, str]] = {
@@ -188,25 +191,25 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("event", "told"), WRONG.values(), ids=WRONG)
-def test_a_wrong_plan_is_refused_by_its_field_and_asks_nothing(world: World, event: Any, told: str) -> None:
+def test_a_wrong_plan_is_refused_by_its_field_and_asks_nothing(deployment: Deployment, event: Any, told: str) -> None:
     with pytest.raises(InvalidRequest, match=told):
-        world.invoke("dispatch_backups", event)
-    assert world.cloud.requests == []
-    assert queued(world) == []
+        deployment.invoke("dispatch_backups", event)
+    assert deployment.cloud.requests == []
+    assert queued(deployment) == []
 
 
-def test_refused_credentials_fail_the_plan(world: World) -> None:
-    world.put_secret(secret_key="hush-hush-wrong")
+def test_refused_credentials_fail_the_plan(deployment: Deployment) -> None:
+    deployment.put_secret(secret_key="hush-hush-wrong")
     with pytest.raises(CredentialsRefused):
-        world.invoke("dispatch_backups", plan())
-    assert world.count("ConnectionUnusable") == 1
+        deployment.invoke("dispatch_backups", plan())
+    assert deployment.count("ConnectionUnusable") == 1
 
 
 @pytest.mark.parametrize("name", ["schedule", "dry_run"])
-def test_each_sample_is_answered(world: World, name: str) -> None:
+def test_each_sample_is_answered(deployment: Deployment, name: str) -> None:
     event = json.loads((SAMPLES / f"{name}.json").read_text())
     if ids := event["select"].get("instance_ids"):
-        world.cloud.add_instances(*(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
-    answer = world.invoke("dispatch_backups", event)
+        deployment.cloud.add_instances(*(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
+    answer = deployment.invoke("dispatch_backups", event)
     assert len(answer["queued"]) == 2
-    assert len(queued(world)) == (0 if event.get("dry_run") else 2)
+    assert len(queued(deployment)) == (0 if event.get("dry_run") else 2)

@@ -12,8 +12,9 @@ from samtranslator.yaml_helper import yaml_parse
 
 from gaussdb_backup.errors import CredentialsRefused, TryLater
 from local import gaussdb_emulator
-from tests.functions.conftest import World, batch
-from tests.support import ORDERS, STOCK
+from tests.helpers.deployment import Deployment
+from tests.helpers.gaussdb import ORDERS, STOCK
+from tests.helpers.sqs_event import sqs_batch
 
 TEMPLATE = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
 ACTIONS = {"SendMessageBatch": "SendMessage", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
@@ -53,7 +54,7 @@ def _name(resource: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def calls(world: World) -> Iterator[set[tuple[str, str]]]:
+def calls(deployment: Deployment) -> Iterator[set[tuple[str, str]]]:
     """(action, resource) of each call that reaches AWS while a function runs."""
     made: set[tuple[str, str]] = set()
     boto3.setup_default_session()
@@ -84,55 +85,54 @@ def request(instance_id: str = ORDERS, **fields: Any) -> dict[str, Any]:
     }
 
 
-def work_everything(world: World, calls: set[tuple[str, str]]) -> dict[str, set[tuple[str, str]]]:
+def work_everything(deployment: Deployment, calls: set[tuple[str, str]]) -> dict[str, set[tuple[str, str]]]:
     """Take each function through all its ways; return the calls that each made."""
     made: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(function: str, event: Any, fails: type[Exception] | None = None) -> None:
-        wiring = world.app(function).bootstrap
-        for app in world.apps.values():
-            wiring.services(app.logger).close()
-        wiring.services.cache_clear()  # a new execution environment
+        deployment.restart()
         calls.clear()
         with pytest.raises(fails) if fails else nullcontext():
-            world.invoke(function, event)
+            deployment.invoke(function, event)
         made.setdefault(function, set()).update(calls)
 
     invoke("dispatch_backups", {"name_template": "nightly"})
     invoke("create_backup", request())
-    world.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.200019", times=1))
-    invoke("create_backup", batch(request(STOCK), {"instance_id": "short"}))
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.200019", times=1))
+    invoke("create_backup", sqs_batch(request(STOCK), {"instance_id": "short"}))
     now = datetime.now(UTC)
     message = {"connection": "default", "instance_id": ORDERS, "backup_id": "gone", "backup_name": "nightly"}
     times = {"begin_time": (now - timedelta(hours=1)).isoformat(), "deadline": now.isoformat()}
-    invoke("track_backups", batch({**message, **times}, "no JSON"))
-    building = {"backup_id": world.cloud.backups(ORDERS)[0].id, "deadline": (now + timedelta(hours=1)).isoformat()}
-    invoke("track_backups", batch({**message, **times, **building, "begin_time": now.isoformat()}))
+    invoke("track_backups", sqs_batch({**message, **times}, "no JSON"))
+    building = {"backup_id": deployment.cloud.backups(ORDERS)[0].id, "deadline": (now + timedelta(hours=1)).isoformat()}
+    invoke("track_backups", sqs_batch({**message, **times, **building, "begin_time": now.isoformat()}))
     followed = {**message, **times, **building, "begin_time": now.isoformat()}
-    _open_and_close_the_circuit(world, lambda fails: invoke("dispatch_backups", {}, fails))
+    _open_and_close_the_circuit(deployment, lambda fails: invoke("dispatch_backups", {}, fails))
     _open_and_close_the_circuit(
-        world, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
+        deployment, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
     )
-    _open_and_close_the_circuit(world, lambda _: invoke("track_backups", batch(followed)))
+    _open_and_close_the_circuit(deployment, lambda _: invoke("track_backups", sqs_batch(followed)))
     return made
 
 
 def _open_and_close_the_circuit(
-    world: World, call: Callable[[type[Exception] | None], None], after: type[Exception] | None = None
+    deployment: Deployment, call: Callable[[type[Exception] | None], None], after: type[Exception] | None = None
 ) -> None:
     """Have credentials refused, then right; let the pause be over in between."""
-    world.put_secret(secret_key="hush-hush-wrong")
+    deployment.put_secret(secret_key="hush-hush-wrong")
     call(CredentialsRefused)
     table = boto3.resource("dynamodb").Table("state")
     for item in table.scan()["Items"]:
         if "opened_at" in item:
             table.put_item(Item={**item, "opened_at": 1})
-    world.put_secret()
+    deployment.put_secret()
     call(after)
 
 
-def test_each_role_allows_what_its_function_does_and_nothing_else(world: World, calls: set[tuple[str, str]]) -> None:
-    made = work_everything(world, calls)
+def test_each_role_allows_what_its_function_does_and_nothing_else(
+    deployment: Deployment, calls: set[tuple[str, str]]
+) -> None:
+    made = work_everything(deployment, calls)
     roles = {
         "create_backup": "CreateBackupRole",
         "dispatch_backups": "DispatchBackupsRole",

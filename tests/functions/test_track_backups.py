@@ -1,8 +1,10 @@
 """track_backups: what it answers, puts back, publishes, logs and counts."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,14 +15,15 @@ from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
-from tests.functions.conftest import World, batch
-from tests.support import ORDERS, STOCK, Source, by_key
+from tests.helpers.deployment import Deployment
+from tests.helpers.gaussdb import ORDERS, STOCK, Source, by_key
+from tests.helpers.sqs_event import sqs_batch
 
 SAMPLES = sorted((Path(__file__).parents[2] / "events" / "track_backups").glob("*.json"))
 
 
 @pytest.fixture
-def bus(world: World) -> Any:
+def bus(deployment: Deployment) -> Any:
     """The events that were put, as a queue of this test gets them."""
     events, sqs = boto3.client("events"), boto3.client("sqs")
     url = sqs.create_queue(QueueName="events")["QueueUrl"]
@@ -31,9 +34,9 @@ def bus(world: World) -> Any:
     return lambda: [json.loads(message.body) for message in queue.receive_messages(MaxNumberOfMessages=10)]
 
 
-def begin(world: World, instance_id: str = ORDERS, **changes: Any) -> dict[str, Any]:
+def begin(deployment: Deployment, instance_id: str = ORDERS, **changes: Any) -> dict[str, Any]:
     """Start a backup; return the message that has it followed."""
-    session = Session(Source(by_key(world.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
+    session = Session(Source(by_key(deployment.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
     api = GaussDBApi(session)
     backup = api.create_backup(instance_id=instance_id, name="nightly").backup
     api.close()
@@ -52,15 +55,15 @@ def begin(world: World, instance_id: str = ORDERS, **changes: Any) -> dict[str, 
     }
 
 
-def ends(world: World, instance_id: str, word: str | None) -> None:
-    world.cloud.change_instance(instance_id, backup_seconds=0, backup_ends=word)
+def ends(deployment: Deployment, instance_id: str, word: str | None) -> None:
+    deployment.cloud.change_instance(instance_id, backup_seconds=0, backup_ends=word)
 
 
-def test_a_backup_that_ended_is_done_with_and_told(world: World, bus: Any) -> None:
-    ends(world, ORDERS, "COMPLETED")
-    message = begin(world)
-    assert world.invoke("track_backups", batch(message)) == {"batchItemFailures": []}
-    [told] = world.records
+def test_a_backup_that_ended_is_done_with_and_told(deployment: Deployment, bus: Any) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
+    message = begin(deployment)
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
+    [told] = deployment.records
     assert (told["message"], told["level"], told["status"]) == ("backup status", "INFO", "COMPLETED")
     assert (told["backup_id"], told["schedule"], told["size_mb"]) == (message["backup_id"], "nightly", 512.5)
     [event] = bus()
@@ -82,11 +85,13 @@ UNITS = {"BackupDuration": "Seconds", "BackupSize": "Megabytes"}
         ("ARCHIVING", "WARNING", {"BackupUnknown"}),
     ],
 )
-def test_each_status_has_its_level_and_its_metrics(world: World, word: str, level: str, metrics: set[str]) -> None:
-    ends(world, ORDERS, word)
-    world.invoke("track_backups", batch(begin(world)))
-    assert world.records[0]["level"] == level
-    [document] = world.metrics
+def test_each_status_has_its_level_and_its_metrics(
+    deployment: Deployment, word: str, level: str, metrics: set[str]
+) -> None:
+    ends(deployment, ORDERS, word)
+    deployment.invoke("track_backups", sqs_batch(begin(deployment)))
+    assert deployment.records[0]["level"] == level
+    [document] = deployment.metrics
     [definition] = document["_aws"]["CloudWatchMetrics"]
     assert definition["Namespace"] == "GaussDBBackup"
     assert [sorted(dimensions) for dimensions in definition["Dimensions"]] == [["service"], ["connection", "service"]]
@@ -95,26 +100,29 @@ def test_each_status_has_its_level_and_its_metrics(world: World, word: str, leve
     }
 
 
-def test_an_overdue_backup_is_followed_no_more(world: World, bus: Any) -> None:
-    message = begin(world, deadline=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
-    assert world.invoke("track_backups", batch(message)) == {"batchItemFailures": []}
-    assert (world.records[0]["status"], world.count("BackupOverdue")) == ("OVERDUE", 1)
+def test_an_overdue_backup_is_followed_no_more(deployment: Deployment, bus: Any) -> None:
+    message = begin(deployment, deadline=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
+    assert (deployment.records[0]["status"], deployment.count("BackupOverdue")) == ("OVERDUE", 1)
     assert bus()[0]["detail"]["status"] == "OVERDUE"
 
 
-def test_a_backup_that_is_not_there_is_missing(world: World, bus: Any) -> None:
-    message = begin(world) | {"backup_id": "gone", "begin_time": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
-    assert world.invoke("track_backups", batch(message)) == {"batchItemFailures": []}
-    assert (world.records[0]["status"], world.count("BackupMissing")) == ("MISSING", 1)
+def test_a_backup_that_is_not_there_is_missing(deployment: Deployment, bus: Any) -> None:
+    message = begin(deployment) | {
+        "backup_id": "gone",
+        "begin_time": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+    }
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
+    assert (deployment.records[0]["status"], deployment.count("BackupMissing")) == ("MISSING", 1)
     assert bus()[0]["detail"]["status"] == "MISSING"
 
 
-def through_the_queue(world: World, *messages: Any) -> dict[str, Any]:
+def through_the_queue(deployment: Deployment, *messages: Any) -> dict[str, Any]:
     """Send messages and receive them, so that their receipt handles are real."""
-    queue = boto3.resource("sqs").Queue(world.queues["TRACKING_QUEUE_URL"])
+    queue = boto3.resource("sqs").Queue(deployment.queues["TRACKING_QUEUE_URL"])
     for message in messages:
         queue.send_message(MessageBody=message if isinstance(message, str) else json.dumps(message))
-    event = batch(*messages)
+    event = sqs_batch(*messages)
     by_body: dict[str, Any] = {}
     for _ in range(20):  # a receive may find nothing although there is something
         by_body |= {item.body: item for item in queue.receive_messages(MaxNumberOfMessages=10, WaitTimeSeconds=1)}
@@ -125,50 +133,51 @@ def through_the_queue(world: World, *messages: Any) -> dict[str, Any]:
     return event
 
 
-def test_a_backup_that_builds_comes_back_later(world: World) -> None:
-    event = through_the_queue(world, begin(world))
+def test_a_backup_that_builds_comes_back_later(deployment: Deployment) -> None:
+    event = through_the_queue(deployment, begin(deployment))
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "20"
-    assert world.invoke("track_backups", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    assert world.metrics == []
-    assert [(item["level"], item["status"]) for item in world.records] == [("DEBUG", "BUILDING")]
+    assert deployment.invoke("track_backups", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert deployment.metrics == []
+    assert [(item["level"], item["status"]) for item in deployment.records] == [("DEBUG", "BUILDING")]
     attributes = boto3.client("sqs").get_queue_attributes(
-        QueueUrl=world.queues["TRACKING_QUEUE_URL"], AttributeNames=["All"]
+        QueueUrl=deployment.queues["TRACKING_QUEUE_URL"], AttributeNames=["All"]
     )["Attributes"]
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
 
 
-def test_the_first_look_again_comes_soon(world: World) -> None:
-    event = through_the_queue(world, begin(world))
-    world.invoke("track_backups", event)
-    queue = boto3.resource("sqs").Queue(world.queues["TRACKING_QUEUE_URL"])
+def test_the_first_look_again_comes_soon(deployment: Deployment) -> None:
+    event = through_the_queue(deployment, begin(deployment))
+    deployment.invoke("track_backups", event)
+    queue = boto3.resource("sqs").Queue(deployment.queues["TRACKING_QUEUE_URL"])
     assert len(queue.receive_messages(WaitTimeSeconds=3)) == 1
 
 
-def test_a_put_back_that_sqs_refuses_loses_nothing(world: World) -> None:
-    assert world.invoke("track_backups", batch(begin(world))) == {
+def test_a_put_back_that_sqs_refuses_loses_nothing(deployment: Deployment) -> None:
+    assert deployment.invoke("track_backups", sqs_batch(begin(deployment))) == {
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
 
 
-def test_one_connections_missing_secret_leaves_the_others_alone(world: World) -> None:
-    ends(world, ORDERS, "COMPLETED")
-    ours = begin(world)
-    theirs = begin(world, STOCK, connection="absent")
-    assert world.invoke("track_backups", batch(theirs, ours)) == {
+def test_one_connections_missing_secret_leaves_the_others_alone(deployment: Deployment) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
+    ours = begin(deployment)
+    theirs = begin(deployment, STOCK, connection="absent")
+    assert deployment.invoke("track_backups", sqs_batch(theirs, ours)) == {
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
-    assert (world.count("BackupCompleted"), world.count("ConnectionUnusable")) == (1, 1)
-    told = next(item for item in world.records if item["message"] == "connection unusable")
+    assert (deployment.count("BackupCompleted"), deployment.count("ConnectionUnusable")) == (1, 1)
+    told = next(item for item in deployment.records if item["message"] == "connection unusable")
     assert (told["connection"], told["backups"]) == ("absent", 1)
 
 
-def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_counted(world: World) -> None:
-    app = world.app("track_backups")
-    app.bootstrap.services(app.logger).recent = lambda _: None  # any bug of ours
-    answer = world.invoke("track_backups", batch(begin(world)))
+def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_counted(deployment: Deployment) -> None:
+    app = deployment.app("track_backups")
+    broken = replace(app.dependencies(), recent_backups=SimpleNamespace(for_connection=lambda _: None))  # any defect
+    with deployment.collecting_output():
+        answer = app.handle_batch(sqs_batch(begin(deployment)), broken)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    [told] = world.records
-    assert (told["message"], told["error_type"], world.count("UnexpectedError")) == (
+    [told] = deployment.records
+    assert (told["message"], told["error_type"], deployment.count("UnexpectedError")) == (
         "unexpected error",
         "AttributeError",
         1,
@@ -176,12 +185,12 @@ def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_coun
     assert "Traceback" in told["exception"]
 
 
-def test_an_api_that_is_down_is_told_and_the_backups_come_back(world: World) -> None:
-    message = begin(world)
-    world.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
-    answer = world.invoke("track_backups", batch(message))
+def test_an_api_that_is_down_is_told_and_the_backups_come_back(deployment: Deployment) -> None:
+    message = begin(deployment)
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
+    answer = deployment.invoke("track_backups", sqs_batch(message))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    [told] = world.records
+    [told] = deployment.records
     assert (told["message"], told["level"], told["http_status"], told["backups"]) == (
         "tracking poll failed",
         "WARNING",
@@ -190,35 +199,39 @@ def test_an_api_that_is_down_is_told_and_the_backups_come_back(world: World) -> 
     )
 
 
-def test_a_malformed_message_goes_to_the_dead_letters_at_once_with_its_reason(world: World) -> None:
-    ends(world, ORDERS, "COMPLETED")
+def test_a_malformed_message_goes_to_the_dead_letters_at_once_with_its_reason(deployment: Deployment) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
     body = json.dumps({"version": 7, "backup_id": ""})
-    assert world.invoke("track_backups", batch(body, begin(world))) == {"batchItemFailures": []}
-    [letter] = world.messages("TRACKING_DLQ_URL")
+    assert deployment.invoke("track_backups", sqs_batch(body, begin(deployment))) == {"batchItemFailures": []}
+    [letter] = deployment.messages("TRACKING_DLQ_URL")
     assert letter.body == body
     reason = {name: value["StringValue"] for name, value in letter.message_attributes.items()}
     assert reason["ErrorType"] == "InvalidRequest"
     assert "version: expected 1; got 7" in reason["ErrorMessage"]
-    assert [item["message"] for item in world.records] == ["malformed message", "backup status"]
+    assert [item["message"] for item in deployment.records] == ["malformed message", "backup status"]
 
 
-def test_a_malformed_message_that_cannot_be_set_aside_comes_back(world: World) -> None:
-    boto3.client("sqs").delete_queue(QueueUrl=world.queues["TRACKING_DLQ_URL"])
-    assert world.invoke("track_backups", batch("no JSON")) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+def test_a_malformed_message_that_cannot_be_set_aside_comes_back(deployment: Deployment) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["TRACKING_DLQ_URL"])
+    assert deployment.invoke("track_backups", sqs_batch("no JSON")) == {
+        "batchItemFailures": [{"itemIdentifier": "message-1"}]
+    }
 
 
-def test_an_end_that_the_bus_does_not_take_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ends(world, ORDERS, "COMPLETED")
-    message = begin(world)
+def test_an_end_that_the_bus_does_not_take_comes_back(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
+    message = begin(deployment)
     monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://127.0.0.1:9")
-    assert world.invoke("track_backups", batch(message)) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    assert world.records == []
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {
+        "batchItemFailures": [{"itemIdentifier": "message-1"}]
+    }
+    assert deployment.records == []
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": []}, [], None, {"Records": [{"body": "x"}]}])
-def test_an_event_without_messages_is_an_error(world: World, event: Any) -> None:
+def test_an_event_without_messages_is_an_error(deployment: Deployment, event: Any) -> None:
     with pytest.raises(InvalidRequest, match="Records: expected a list of one or more queue messages"):
-        world.invoke("track_backups", event)
+        deployment.invoke("track_backups", event)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
@@ -228,10 +241,10 @@ def test_each_sample_is_a_batch_of_messages_that_can_be_read(sample: Path) -> No
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_each_sample_is_answered(world: World, sample: Path) -> None:
+def test_each_sample_is_answered(deployment: Deployment, sample: Path) -> None:
     event = json.loads(sample.read_text())
-    answer = world.invoke("track_backups", event)
-    told = [item["status"] for item in world.records if item["message"] == "backup status"]
+    answer = deployment.invoke("track_backups", event)
+    told = [item["status"] for item in deployment.records if item["message"] == "backup status"]
     assert len(told) == len(event["Records"])
     assert len(answer["batchItemFailures"]) <= len(event["Records"])
     assert SAMPLES

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from local import gaussdb_emulator
+from tests.helpers.gaussdb import KEY, PROJECT
 from tests.load.workers import KEY as QUEUE_KEY
-from tests.load.workers import Queues, serve_aws, work
-from tests.support import KEY, PROJECT
+from tests.load.workers import QUEUES, Queues, serve_aws, work
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(600)]
 
 INSTANCES = 5_000
 WORKERS = 8
 SHARE = 0.05
-LONGEST_SECONDS = 450
-MOST_CALLS = 8
-"""API calls per backup, following included: half of them is usual."""
+MAX_SECONDS = 450
+MAX_CALLS = 8
+"""API calls per backup, tracking included: half of them is usual."""
 SPAWN = multiprocessing.get_context("spawn")
 """Nothing of this process is inherited: each worker is an execution environment of its own."""
 
@@ -69,7 +69,7 @@ def processes() -> Iterator[tuple[list[Any], Any]]:
                 process.terminate()
 
 
-def test_a_fleet_gets_one_backup_each_although_one_call_in_twenty_fails(figure: Callable[[str], None]) -> None:
+def test_a_fleet_gets_one_backup_each_although_one_call_in_twenty_fails(measurement: Callable[[str], None]) -> None:
     cloud = make_cloud()
     with gaussdb_emulator.serve(cloud) as running, processes() as (started, stop), _queues() as queues:
         environment = _start_aws(started, stop, running.url)
@@ -78,27 +78,27 @@ def test_a_fleet_gets_one_backup_each_although_one_call_in_twenty_fails(figure: 
         plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": _now()}
         given = (environment, queues.address, stop_work)
         pipes = [_start(started, work, *given, last=(plan if number == 0 else None,)) for number in range(WORKERS)]
-        queued = _wait(queues, cloud, began, started)
+        left = _wait(queues, cloud, began, started)
         seconds = time.monotonic() - began
         stop_work.set()
         done = [_receive(pipe) for pipe in pipes]
-    [answer] = [answer for worker in done for answer in worker.answers]
+    [response] = [response for worker in done for response in worker.responses]
     backups = [backup for backup in cloud.backups() if backup.type == "manual"]
     per_instance = Counter(backup.instance_id for backup in backups)
-    ended = set().union(*(worker.ended for worker in done))
+    final = set().union(*(worker.final for worker in done))
     calls = len(cloud.requests)
     failed = sum(1 for request in cloud.requests if request.faults)
-    figure(
+    measurement(
         f"{INSTANCES} instances, {WORKERS} workers, {failed / calls:.1%} of {calls} API calls failed: "
         f"{len(backups)} backups in {seconds:.0f} s, {calls / INSTANCES:.2f} API calls per backup, "
         f"peak memory per worker {max(worker.peak_mb for worker in done):.0f} MB"
     )
-    assert (len(answer["queued"]), sum(worker.forwarded for worker in done)) == (INSTANCES, INSTANCES)
+    assert len(response["queued"]) == INSTANCES
     assert (len(backups), set(per_instance.values())) == (INSTANCES, {1})
-    assert queued == {"requests": 0, "dead_letters": 0, "tracking_queue": 0}
-    assert ended == {(backup.id, "COMPLETED") for backup in backups}
+    assert left == dict.fromkeys(QUEUES, 0)
+    assert final == {(backup.id, "COMPLETED") for backup in backups}
     assert SHARE / 2 < failed / calls < SHARE * 2
-    assert calls <= MOST_CALLS * INSTANCES
+    assert calls <= MAX_CALLS * INSTANCES
 
 
 def _now() -> str:
@@ -123,7 +123,7 @@ def _start_aws(started: list[Any], stop: Any, url: str) -> dict[str, str]:
 
 
 def _start(started: list[Any], target: Callable[..., None], *given: Any, last: tuple[Any, ...] = ()) -> Any:
-    """Start a process; return the end of the pipe on which it answers."""
+    """Start a process; return the end of the pipe on which it responds."""
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=target, args=(*given, theirs, *last))
     process.start()
@@ -134,20 +134,25 @@ def _start(started: list[Any], target: Callable[..., None], *given: Any, last: t
 
 def _receive(pipe: Any) -> Any:
     """Return what a process sends; raises `EOFError` if it died."""
-    assert pipe.poll(60), "a process did not answer"
+    assert pipe.poll(60), "a process did not respond"
     return pipe.recv()
 
 
 def _wait(queues: Any, cloud: gaussdb_emulator.Cloud, began: float, started: list[Any]) -> dict[str, int]:
-    """Wait until all is made and followed, or the time is over; return how many messages each queue holds."""
-    proxies = {name: queues.queue(name) for name in ("requests", "dead_letters", "tracking_queue")}
-    queued: dict[str, int] = {}
-    while time.monotonic() - began < LONGEST_SECONDS:
+    """Wait until all is made and tracked, or the time is over; return how many messages each queue holds."""
+    sqs = queues.sqs()
+    left: dict[str, int] = {}
+    while time.monotonic() - began < MAX_SECONDS:
         time.sleep(5)
         assert all(process.is_alive() for process in started), "a process ended early: its traceback is above"
-        queued = {name: proxy.count() for name, proxy in proxies.items()}
+        left = {name: _count(sqs, url) for name, url in QUEUES.items()}
         made = len(cloud.backups())
-        print(f"{time.monotonic() - began:4.0f} s: {made} backups, {queued}")  # noqa: T201 - `make test-load` shows it
-        if made >= INSTANCES and not queued["requests"] and not queued["tracking_queue"]:
+        print(f"{time.monotonic() - began:4.0f} s: {made} backups, {left}")  # noqa: T201 - `make test-load` shows it
+        if made >= INSTANCES and not left["BACKUP_QUEUE_URL"] and not left["TRACKING_QUEUE_URL"]:
             break
-    return queued
+    return left
+
+
+def _count(sqs: Any, url: str) -> int:
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return sum(int(value) for name, value in attributes.items() if name.startswith("ApproximateNumberOfMessages"))

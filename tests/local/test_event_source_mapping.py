@@ -1,6 +1,7 @@
-"""The pump does with a queue what Lambda's event source mapping does, and hands over messages in Lambda's shape."""
+"""The event source mapping does with a queue what Lambda's does, and passes messages in Lambda's shape."""
 
 import hashlib
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from local import aws_emulator
-from local.aws_emulator.event_source_mapping import Pump
+from local.aws_emulator.event_source_mapping import EventSourceMapping
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +23,11 @@ def running() -> Iterator[aws_emulator.LocalAws]:
 
 @dataclass
 class Source:
-    """A queue with some messages, and a function that remembers its events and answers as told."""
+    """A queue with some messages, and a function that records its events and responds as the test says."""
 
     sqs: Any
     url: str
-    answer: Callable[[dict[str, Any]], Any] = lambda _: None
+    respond: Callable[[dict[str, Any]], Any] = lambda _: None
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def send(self, *bodies: str, **more: Any) -> list[str]:
@@ -34,10 +35,10 @@ class Source:
 
     def invoke(self, event: dict[str, Any]) -> Any:
         self.events.append(event)
-        return self.answer(event)
+        return self.respond(event)
 
-    def pump(self, batch_size: int = 10) -> Pump:
-        return Pump(self.url, self.invoke, sqs=self.sqs, batch_size=batch_size)
+    def mapping(self, batch_size: int = 10) -> EventSourceMapping:
+        return EventSourceMapping(self.url, self.invoke, sqs=self.sqs, batch_size=batch_size)
 
     def left(self) -> int:
         """How many messages the queue holds, in flight or not."""
@@ -62,28 +63,28 @@ def fail(_: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}],
     ids=["nothing", "an empty object", "no failures", "null failures"],
 )
-def test_an_answer_without_failures_takes_the_whole_batch_from_the_queue(source: Source, answer: Any) -> None:
+def test_a_response_without_failures_deletes_the_whole_batch(source: Source, response: Any) -> None:
     sent = source.send("a", "b")
-    source.answer = lambda _: answer
-    delivered = source.pump().run_once()
-    assert (sorted(delivered.done), delivered.failed, delivered.error) == (sorted(sent), (), None)
+    source.respond = lambda _: response
+    delivery = source.mapping().run_once()
+    assert (sorted(delivery.deleted), delivery.failed, delivery.error) == (sorted(sent), (), None)
     assert source.left() == 0
 
 
 def test_messages_reported_as_failed_stay_and_the_others_go(source: Source) -> None:
     first, second, third = source.send("a", "b", "c")
-    source.answer = lambda _: failing(second)
-    delivered = source.pump().run_once()
-    assert (set(delivered.done), delivered.failed) == ({first, third}, (second,))
+    source.respond = lambda _: failing(second)
+    delivery = source.mapping().run_once()
+    assert (set(delivery.deleted), delivery.failed) == ({first, third}, (second,))
     assert source.left() == 1
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         "no object",
         ["a list"],
@@ -97,44 +98,44 @@ def test_messages_reported_as_failed_stay_and_the_others_go(source: Source) -> N
     ],
     ids=repr,
 )
-def test_a_malformed_answer_leaves_the_whole_batch_in_the_queue(source: Source, answer: Any) -> None:
+def test_a_malformed_response_leaves_the_whole_batch_in_the_queue(source: Source, response: Any) -> None:
     sent = source.send("a", "b")
-    source.answer = lambda _: answer
-    delivered = source.pump().run_once()
-    assert (delivered.done, sorted(delivered.failed)) == ((), sorted(sent))
-    assert delivered.error is not None
+    source.respond = lambda _: response
+    delivery = source.mapping().run_once()
+    assert (delivery.deleted, sorted(delivery.failed)) == ((), sorted(sent))
+    assert delivery.error is not None
     assert source.left() == 2
 
 
 def test_an_error_of_the_function_leaves_the_whole_batch_in_the_queue(source: Source) -> None:
     sent = source.send("a", "b")
-    source.answer = fail
-    delivered = source.pump().run_once()
-    assert (delivered.done, sorted(delivered.failed)) == ((), sorted(sent))
-    assert str(delivered.error) == "the function broke"
+    source.respond = fail
+    delivery = source.mapping().run_once()
+    assert (delivery.deleted, sorted(delivery.failed)) == ((), sorted(sent))
+    assert str(delivery.error) == "the function broke"
     assert source.left() == 2
 
 
 def test_a_failed_message_is_not_seen_again_before_its_visibility_timeout(source: Source) -> None:
     [sent] = source.send("a")
-    source.answer = lambda _: failing(sent)
-    source.pump().run_once()
-    assert not source.pump().run_once()
+    source.respond = lambda _: failing(sent)
+    source.mapping().run_once()
+    assert not source.mapping().run_once()
     assert len(source.events) == 1
 
 
-def test_a_message_put_back_at_once_comes_again_with_its_count_raised(source: Source) -> None:
+def test_a_message_retried_at_once_is_received_again_with_its_count_raised(source: Source) -> None:
     [sent] = source.send("a")
 
-    def put_back(event: dict[str, Any]) -> dict[str, Any]:
+    def retry_at_once(event: dict[str, Any]) -> dict[str, Any]:
         handle = event["Records"][0]["receiptHandle"]
         source.sqs.change_message_visibility(QueueUrl=source.url, ReceiptHandle=handle, VisibilityTimeout=0)
         return failing(sent)
 
-    source.answer = put_back
-    source.pump().run_once()
-    source.answer = lambda _: None
-    source.pump().run_once()
+    source.respond = retry_at_once
+    source.mapping().run_once()
+    source.respond = lambda _: None
+    source.mapping().run_once()
     attributes = [event["Records"][0]["attributes"] for event in source.events]
     assert [each["ApproximateReceiveCount"] for each in attributes] == ["1", "2"]
     assert attributes[0]["SentTimestamp"] == attributes[1]["SentTimestamp"]
@@ -143,20 +144,20 @@ def test_a_message_put_back_at_once_comes_again_with_its_count_raised(source: So
 @pytest.mark.parametrize(("batch_size", "sizes"), [(5, [5, 5, 2]), (12, [12]), (100, [12])])
 def test_batches_are_as_large_as_the_mapping_allows(source: Source, batch_size: int, sizes: list[int]) -> None:
     source.send(*map(str, range(12)))
-    source.pump(batch_size).run_until_empty()
+    source.mapping(batch_size).run_until_empty()
     assert [len(event["Records"]) for event in source.events] == sizes
     assert source.left() == 0
 
 
 def test_an_empty_queue_invokes_nothing(source: Source) -> None:
-    assert not source.pump().run_once()
-    assert source.pump().run_until_empty() == []
+    assert not source.mapping().run_once()
+    assert source.mapping().run_until_empty() == []
     assert source.events == []
 
 
 def test_a_record_has_lambdas_names(source: Source) -> None:
     [sent] = source.send('{"a": 1}')
-    source.pump().run_once()
+    source.mapping().run_once()
     [record] = source.events[0]["Records"]
     assert (record["messageId"], record["body"]) == (sent, '{"a": 1}')
     assert (record["eventSource"], record["awsRegion"]) == ("aws:sqs", "eu-central-1")
@@ -168,9 +169,9 @@ def test_a_record_has_lambdas_names(source: Source) -> None:
     )
 
 
-def test_an_attribute_of_a_message_is_handed_over_in_lower_camel_case(source: Source) -> None:
+def test_an_attribute_of_a_message_is_passed_in_lower_camel_case(source: Source) -> None:
     source.send("a", MessageAttributes={"ErrorType": {"DataType": "String", "StringValue": "InvalidRequest"}})
-    source.pump().run_once()
+    source.mapping().run_once()
     [record] = source.events[0]["Records"]
     assert record["messageAttributes"]["ErrorType"] == {
         "stringValue": "InvalidRequest",
@@ -181,38 +182,38 @@ def test_an_attribute_of_a_message_is_handed_over_in_lower_camel_case(source: So
     assert len(record["md5OfMessageAttributes"]) == 32
 
 
-def test_bytes_in_an_attribute_are_handed_over_in_base64(source: Source) -> None:
+def test_bytes_in_an_attribute_are_passed_in_base64(source: Source) -> None:
     source.send("a", MessageAttributes={"Trace": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}})
-    source.pump().run_once()
+    source.mapping().run_once()
     attribute = source.events[0]["Records"][0]["messageAttributes"]["Trace"]
     assert (attribute["binaryValue"], attribute["dataType"]) == ("AP8=", "Binary")
 
 
-def test_a_record_names_the_queue_it_comes_from(source: Source) -> None:
+def test_a_record_names_its_queue(source: Source) -> None:
     source.send("a")
-    source.pump().run_once()
+    source.mapping().run_once()
     arn = source.events[0]["Records"][0]["eventSourceARN"]
     assert arn == f"arn:aws:sqs:eu-central-1:123456789012:{source.url.rsplit('/', 1)[-1]}"
 
 
-def test_a_message_that_fails_too_often_goes_to_the_dead_letter_queue(
-    running: aws_emulator.LocalAws, source: Source
-) -> None:
-    """The stack's own queue: as many deliveries as the template says, then it is set aside."""
-    source.url = running.stack.resources["BackupQueue"]
-    policy = running.stack.template["Resources"]["BackupQueue"]["Properties"]["RedrivePolicy"]
+def test_a_message_that_fails_too_often_goes_to_the_dead_letter_queue(source: Source) -> None:
+    """How often, and where to, `test_aws_emulator_stack.py` holds against the template."""
+    dead_letter_url = source.sqs.create_queue(QueueName=uuid4().hex)["QueueUrl"]
+    attributes = source.sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"]
+    policy = json.dumps({"deadLetterTargetArn": attributes["QueueArn"], "maxReceiveCount": 5})
+    source.sqs.set_queue_attributes(QueueUrl=source.url, Attributes={"RedrivePolicy": policy})
 
-    def put_back(event: dict[str, Any]) -> None:
+    def retry_at_once(event: dict[str, Any]) -> None:
         handle = event["Records"][0]["receiptHandle"]
         source.sqs.change_message_visibility(QueueUrl=source.url, ReceiptHandle=handle, VisibilityTimeout=0)
         fail(event)
 
     source.send("hopeless")
-    source.answer = put_back
-    source.pump().run_until_empty(at_most=2_000)
-    assert len(source.events) == policy["maxReceiveCount"]
+    source.respond = retry_at_once
+    source.mapping().run_until_empty(at_most=100)
+    assert len(source.events) == 5
     assert source.left() == 0
-    dead = source.sqs.receive_message(QueueUrl=running.stack.resources["BackupDeadLetterQueue"])["Messages"]
+    dead = source.sqs.receive_message(QueueUrl=dead_letter_url)["Messages"]
     assert [message["Body"] for message in dead] == ["hopeless"]
 
 
@@ -222,7 +223,7 @@ def test_eight_workers_at_once_deliver_every_message(source: Source) -> None:
 
     def work() -> None:
         start.wait()
-        source.pump(5).run_until_empty()
+        source.mapping(5).run_until_empty()
 
     workers = [threading.Thread(target=work) for _ in range(8)]
     for worker in workers:

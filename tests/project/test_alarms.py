@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.telemetry.reporter import Metric
-from tests.project.emission import emission
+from gaussdb_backup.telemetry.metrics import Metric
+from tests.helpers.emitted_telemetry import emitted_telemetry
 from tests.project.stack import Stack
 
 HARMLESS = {
@@ -57,8 +57,8 @@ def test_every_metric_of_ours_that_an_alarm_looks_at_is_one_that_the_code_emits(
     ours = [metric for alarm in alarms.values() for metric in metrics_of(alarm) if metric[0] == "GaussDBBackup"]
     assert ours
     for namespace, name, dimensions in ours:
-        assert (namespace, frozenset(dimensions), name) in emission().units, name
-        assert set(dimensions.values()) == emission().dimensions["service"]
+        assert (namespace, frozenset(dimensions), name) in emitted_telemetry().units, name
+        assert set(dimensions.values()) == emitted_telemetry().dimensions["service"]
 
 
 def test_every_metric_of_awss_that_an_alarm_looks_at_is_one_of_a_resource_of_the_stack(

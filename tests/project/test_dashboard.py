@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gaussdb_backup.telemetry.reporter import Metric
-from tests.functions.conftest import SETTINGS
-from tests.project.emission import emission
+from gaussdb_backup.telemetry.metrics import Metric
+from tests.helpers.deployment import SETTINGS
+from tests.helpers.emitted_telemetry import emitted_telemetry
 from tests.project.stack import Stack
 
 AWS_METRICS = {
@@ -77,8 +77,8 @@ def test_every_metric_of_ours_on_the_dashboard_is_one_that_the_code_emits(widget
     ours = [row for row in rows(widgets) if row[0] == "GaussDBBackup"]
     assert ours
     for namespace, name, dimension, value, *_ in ours:
-        assert (namespace, frozenset({dimension}), name) in emission().units, name
-        assert {value} == emission().dimensions[dimension]
+        assert (namespace, frozenset({dimension}), name) in emitted_telemetry().units, name
+        assert {value} == emitted_telemetry().dimensions[dimension]
 
 
 def test_every_metric_of_ours_is_on_the_dashboard(widgets: list[dict[str, Any]]) -> None:
@@ -96,7 +96,7 @@ def test_every_metric_of_awss_on_the_dashboard_is_one_of_a_resource_of_the_stack
 
 
 def test_units_are_those_of_the_titles(widgets: list[dict[str, Any]]) -> None:
-    units = {name: unit for (_, _, name), unit in emission().units.items()}
+    units = {name: unit for (_, _, name), unit in emitted_telemetry().units.items()}
     for word, unit, metric in (("(seconds)", "Seconds", "BackupDuration"), ("(MB)", "Megabytes", "BackupSize")):
         [title] = [each["properties"]["title"] for each in widgets if f'"{metric}"' in json.dumps(each)]
         assert title.endswith(word)
@@ -163,7 +163,7 @@ def test_the_last_failures_are_a_table_over_the_logs_of_every_function(
     assert widget["properties"]["view"] == "table"
     query = widget["properties"]["query"]
     assert set(re.findall(r"SOURCE '(\w+)'", query)) == set(stack.of_type("AWS::Logs::LogGroup"))
-    assert fields_of(query) <= emission().fields
+    assert fields_of(query) <= emitted_telemetry().fields
     assert 'level = "ERROR"' in query
 
 
@@ -171,11 +171,11 @@ def test_saved_queries_name_only_fields_that_the_code_logs(saved: dict[str, Any]
     assert set(saved) == {"every status of one backup", "today by instance", "slowest backups", "trouble"}
     for name, query in saved.items():
         assert fields_of(query["QueryString"])
-        assert fields_of(query["QueryString"]) <= emission().fields, name
+        assert fields_of(query["QueryString"]) <= emitted_telemetry().fields, name
 
 
 def test_saved_queries_ask_for_messages_and_statuses_that_the_code_logs(saved: dict[str, Any]) -> None:
-    told = {str(value) for record in emission().records for value in record.values()}
+    told = {str(value) for record in emitted_telemetry().records for value in record.values()}
     for name, query in saved.items():
         texts = set(re.findall(r'"([^"]+)"', re.sub(r"#.*", "", query["QueryString"])))
         assert texts - {"CRITICAL"} <= told, name

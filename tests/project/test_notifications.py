@@ -13,12 +13,12 @@ from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
-from tests.functions.conftest import SETTINGS
-from tests.project.emission import event_of
+from tests.helpers.deployment import SETTINGS
+from tests.helpers.emitted_telemetry import event_of
+from tests.helpers.gaussdb import ORDERS
 from tests.project.stack import Stack
-from tests.support import ORDERS
 
-BAD_ENDS = {status for status in Status if status.is_bad_end}
+BAD_ENDS = {status for status in Status if status.is_failure}
 NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
 ENVELOPE = {"time"}
 

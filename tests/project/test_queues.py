@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.aws.queues import LONGEST_INVISIBLE
-from gaussdb_backup.domain import retry_policy as deferral
-from gaussdb_backup.domain.delays import pick_delay
+from gaussdb_backup.aws.queues import MAX_VISIBILITY_TIMEOUT
+from gaussdb_backup.domain.retry_policy import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, backoff_delay
 from tests.project.stack import Stack
 
 DAY = timedelta(days=1)
@@ -37,7 +36,7 @@ def receives(deadline: timedelta, *, first: timedelta, longest: timedelta) -> in
     for attempt in count(1):
         if waited >= deadline:
             break
-        delay = pick_delay(attempt, first=first, longest=longest, spread=0)
+        delay = backoff_delay(attempt, first=first, maximum=longest, jitter=0)
         waited += timedelta(seconds=int(delay.total_seconds()))
     return attempt
 
@@ -51,7 +50,7 @@ def test_receives_cannot_end_a_healthy_follow_up(template: dict[str, Any], queue
 
 def test_receives_cannot_end_a_request_that_is_put_off(template: dict[str, Any], queues: dict[str, Any]) -> None:
     _, patience = bounds(template, "StartWindowSeconds")
-    needed = receives(patience, first=deferral.FIRST_DELAY, longest=deferral.LONGEST_DELAY)
+    needed = receives(patience, first=FIRST_RETRY_DELAY, longest=MAX_RETRY_DELAY)
     assert needed * RESERVE <= queues["BackupQueue"]["RedrivePolicy"]["maxReceiveCount"]
 
 
@@ -80,7 +79,7 @@ def test_every_queue_keeps_what_nobody_has_looked_at_yet(queues: dict[str, Any])
 
 def test_the_longest_delay_is_one_that_sqs_can_wait(template: dict[str, Any]) -> None:
     _, longest = bounds(template, "TrackMaxDelaySeconds")
-    assert max(longest, deferral.LONGEST_DELAY) <= LONGEST_INVISIBLE
+    assert max(longest, MAX_RETRY_DELAY) <= MAX_VISIBILITY_TIMEOUT
 
 
 def test_a_backup_is_looked_at_again_before_its_deadline(template: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Instance
-from gaussdb_backup.domain.plan import Plan, Selection, Verdict, decide, parse_plan
+from gaussdb_backup.domain.plan import Action, Plan, Selection, decide, parse_plan
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.telemetry.reporter import Metric
+from gaussdb_backup.telemetry.metrics import Metric
 from local.aws_emulator.stack import Stack
 
 NOW = datetime(2026, 11, 23, 1, 31, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
     ids = plan.select.instance_ids or ("c" * 32,)
     tags = dict(plan.select.tags)
     decisions = decide(plan, [Instance(id=id_, name="orders-eu", status="ACTIVE", tags=tags) for id_ in ids])
-    assert [decision.verdict for decision in decisions] == [Verdict.QUEUED] * len(ids)
+    assert [decision.action for decision in decisions] == [Action.QUEUED] * len(ids)
 
 
 def test_every_field_of_a_request_is_in_the_readme(readme: str) -> None:

@@ -57,7 +57,7 @@ def test_a_status_is_one_of_ours_and_a_new_word_is_never_success(
     word: Any, status: BackupStatus, good: bool, ended: bool
 ) -> None:
     backup = Backup.model_validate({"id": "b", "status": word})
-    assert (backup.status, backup.vendor_status, backup.status.is_good, backup.status.has_ended) == (
+    assert (backup.status, backup.vendor_status, backup.status.is_good, backup.status.is_final) == (
         status,
         word,
         good,

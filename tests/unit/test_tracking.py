@@ -1,4 +1,4 @@
-"""What a look at the list makes of a followed backup."""
+"""The status of a tracked backup, from what the API lists."""
 
 import json
 from datetime import timedelta
@@ -8,16 +8,23 @@ import pytest
 
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.models import Backup
-from gaussdb_backup.domain.tracking import Status, TrackingMessage, judge, parse_tracking_message, start_tracking
+from gaussdb_backup.domain.tracking import (
+    Status,
+    TrackingMessage,
+    evaluate,
+    make_tracking_message,
+    parse_tracking_message,
+)
 from gaussdb_backup.errors import InvalidRequest
-from tests.support import ORDERS, RUN
+from tests.helpers.clock import RUN
+from tests.helpers.gaussdb import ORDERS
 
 REQUEST = parse_backup_request({"instance_id": ORDERS, "schedule": "nightly"}, default_time=RUN, now=RUN)
 BACKUP = Backup.model_validate(
     {"id": "b1", "name": "nightly-1", "status": "BUILDING", "begin_time": "2026-11-23T01:31:00Z"}
 )
-PATIENCE = timedelta(hours=6)
-MESSAGE = start_tracking(REQUEST, BACKUP, now=RUN, patience=PATIENCE)
+TIME_LIMIT = timedelta(hours=6)
+MESSAGE = make_tracking_message(REQUEST, BACKUP, now=RUN, time_limit=TIME_LIMIT)
 EARLY, LATE = RUN + timedelta(minutes=5), RUN + timedelta(hours=7)
 
 
@@ -36,8 +43,10 @@ def test_a_message_says_what_to_follow_and_until_when() -> None:
 
 
 def test_a_backup_without_a_time_is_followed_from_now_on() -> None:
-    message = start_tracking(REQUEST, BACKUP.model_copy(update={"begin_time": None}), now=RUN, patience=PATIENCE)
-    assert (message.begin_time, message.deadline) == (None, RUN + PATIENCE)
+    message = make_tracking_message(
+        REQUEST, BACKUP.model_copy(update={"begin_time": None}), now=RUN, time_limit=TIME_LIMIT
+    )
+    assert (message.begin_time, message.deadline) == (None, RUN + TIME_LIMIT)
 
 
 def test_a_message_is_read_back_as_it_was_sent() -> None:
@@ -71,13 +80,13 @@ def test_a_malformed_message_is_refused_by_its_field(change: dict[str, Any]) -> 
 )
 def test_each_listed_word_at_each_time_has_its_status(word: str | None, now: Any, status: Status) -> None:
     backup = None if word is None else Backup.model_validate({"id": "b1", "status": word})
-    assert judge(MESSAGE, backup, now=now).status is status
+    assert evaluate(MESSAGE, backup, now=now).status is status
 
 
 def test_a_backup_that_never_said_when_it_began_may_lag_until_its_deadline() -> None:
     message = MESSAGE.model_copy(update={"begin_time": None})
-    assert judge(message, None, now=EARLY + timedelta(hours=1)).status is Status.BUILDING
-    assert judge(message, None, now=LATE).status is Status.OVERDUE
+    assert evaluate(message, None, now=EARLY + timedelta(hours=1)).status is Status.BUILDING
+    assert evaluate(message, None, now=LATE).status is Status.OVERDUE
 
 
 @pytest.mark.parametrize(
@@ -93,7 +102,7 @@ def test_a_backup_that_never_said_when_it_began_may_lag_until_its_deadline() -> 
     ],
 )
 def test_following_stops_at_an_end_and_a_bad_one_needs_a_person(status: Status, end: bool, bad: bool) -> None:
-    assert (status.is_end, status.is_bad_end) == (end, bad)
+    assert (status.is_final, status.is_failure) == (end, bad)
 
 
 def test_the_facts_of_a_finding_name_run_instance_and_backup() -> None:
@@ -106,7 +115,7 @@ def test_the_facts_of_a_finding_name_run_instance_and_backup() -> None:
             "size": 12,
         }
     )
-    facts = judge(MESSAGE, ended, now=EARLY).facts
+    facts = evaluate(MESSAGE, ended, now=EARLY).log_fields
     assert facts["status"] == "COMPLETED"
     assert (facts["backup_id"], facts["instance_id"], facts["schedule"], facts["scheduled_time"]) == (
         "b1",
@@ -119,12 +128,14 @@ def test_the_facts_of_a_finding_name_run_instance_and_backup() -> None:
 
 def test_the_vendors_new_word_is_among_the_facts() -> None:
     assert (
-        judge(MESSAGE, Backup.model_validate({"id": "b1", "status": "Archiving"}), now=EARLY).facts["vendor_status"]
+        evaluate(MESSAGE, Backup.model_validate({"id": "b1", "status": "Archiving"}), now=EARLY).log_fields[
+            "vendor_status"
+        ]
         == "Archiving"
     )
 
 
 def test_a_missing_backup_is_reported_with_when_it_began() -> None:
-    finding = judge(MESSAGE, None, now=LATE)
-    assert finding.facts["begin_time"] == BACKUP.begin_time
-    assert TrackingMessage.model_fields.keys() - finding.facts.keys() == {"version", "deadline"}
+    finding = evaluate(MESSAGE, None, now=LATE)
+    assert finding.log_fields["begin_time"] == BACKUP.begin_time
+    assert TrackingMessage.model_fields.keys() - finding.log_fields.keys() == {"version", "deadline"}

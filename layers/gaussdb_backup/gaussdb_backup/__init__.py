@@ -1,1 +1,3 @@
-"""Scheduled manual backups of Huawei Cloud GaussDB(for MySQL), followed to their end."""
+"""Scheduled manual backups of Huawei Cloud GaussDB(for MySQL), each created once and tracked to its end."""
+
+__version__ = "0.1.0"

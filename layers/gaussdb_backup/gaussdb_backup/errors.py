@@ -11,11 +11,11 @@ GaussDBBackupError
 │   └── PermissionDenied     … the credentials are good, but may not do this
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
-│   ├── ConnectionPaused     … no call is made until the credentials had time to be corrected
-│   └── NeverAnswered        … the function ended, time and again, before it could answer
+│   ├── CircuitBreakerOpen   … no call is made until the credentials had time to be corrected
+│   └── PoisonMessage        … the message has ended its function again and again
 └── GiveUp                   repeating will not help, and neither will another request
 
-Whether an API answer becomes one or the other is decided in one place, `huawei/classification.py`.
+Which class an API response becomes is decided in one place, `huawei/error_table.py`.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class ApiAnswer:
-    """What is known of the API call an error came from; `None` where the answer did not say.
+class FailedApiCall:
+    """The API call that an error comes from; `None` where the response did not have it.
 
-    `operation` is the name of the client's call ("create backup"); `request_id` is the API's, for support cases.
+    `operation` is the client's name of the call ("create backup"); `request_id` is the API's, for support cases.
     """
 
     operation: str
@@ -38,32 +38,31 @@ class ApiAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One field of a request, setting or secret that is wrong: where, what was expected, what came.
+    """One wrong field of a request, setting or secret: which, what was expected, what was given.
 
-    `came` is `None` where nothing came, and where what came must not be shown.
+    `given` is `None` where nothing was given, and where the value must not be shown.
     """
 
     field: str
     expected: str
-    came: str | None = None
+    given: str | None = None
 
     def __str__(self) -> str:
-        """Read as one clause of a message."""
-        return f"{self.field}: expected {self.expected}" + ("" if self.came is None else f"; got {self.came}")
+        """One clause of a message."""
+        return f"{self.field}: expected {self.expected}" + ("" if self.given is None else f"; got {self.given}")
 
 
 class GaussDBBackupError(Exception):
-    """Base of every error of ours. `api` is set when the error comes from an answer of the API."""
+    """Base of every error of this application. `api_call` is set when the API returned the error."""
 
-    def __init__(self, message: str, *, api: ApiAnswer | None = None) -> None:
-        """Take the text for the reader and, where there was one, the API's answer."""
+    def __init__(self, message: str, *, api_call: FailedApiCall | None = None) -> None:
         super().__init__(message)
-        self.api = api
+        self.api_call = api_call
 
     @property
     def error_code(self) -> str | None:
         """The vendor's code, `DBS.…` or `APIGW.…`."""
-        return self.api.error_code if self.api else None
+        return self.api_call.error_code if self.api_call else None
 
 
 class FixRequest(GaussDBBackupError):
@@ -71,10 +70,9 @@ class FixRequest(GaussDBBackupError):
 
 
 class _FieldErrors(GaussDBBackupError):
-    """An error made of the fields that are wrong, all of them at once."""
+    """All wrong fields of one object. `subject` names the object ("backup request", "settings")."""
 
     def __init__(self, subject: str, problems: Sequence[FieldProblem]) -> None:
-        """`subject` says what was read ("backup request", "settings")."""
         super().__init__(f"invalid {subject}: " + " | ".join(map(str, problems)))
         self.problems = tuple(problems)
 
@@ -110,20 +108,19 @@ class PermissionDenied(FixConfiguration):
 class TryLater(GaussDBBackupError):
     """Repeat after `retry_after`, or after a delay of the caller's choice where that is `None`.
 
-    `may_have_taken_effect` is true when the API may have done the work although no good answer came:
-    look before asking again.
+    `may_have_taken_effect` is true when the API may have done the work although no good response was received:
+    list the backups before the call is repeated.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        api: ApiAnswer | None = None,
+        api_call: FailedApiCall | None = None,
         retry_after: timedelta | None = None,
         may_have_taken_effect: bool = False,
     ) -> None:
-        """Take what the base takes, the wait the API asked for, and whether the work may be done already."""
-        super().__init__(message, api=api)
+        super().__init__(message, api_call=api_call)
         self.retry_after = retry_after
         self.may_have_taken_effect = may_have_taken_effect
 
@@ -132,13 +129,13 @@ class InstanceBusy(TryLater):
     """Another operation, perhaps another backup, runs on the instance."""
 
 
-class ConnectionPaused(TryLater):
-    """The credentials were refused a moment ago; calls go on by themselves after a pause."""
+class CircuitBreakerOpen(TryLater):
+    """The credentials were refused a moment ago; calls are made again after the recovery timeout."""
 
 
-class NeverAnswered(TryLater):
-    """Each function that took the message ended before it could answer."""
+class PoisonMessage(TryLater):
+    """Each function that received the message ended before it had finished with it."""
 
 
 class GiveUp(GaussDBBackupError):
-    """Neither repeating nor another request will help; a person must look."""
+    """Neither repeating nor another request will help; a person must act."""

@@ -1,102 +1,116 @@
-"""The queue of requests: each message ends as done, is put back, or becomes a dead letter with its reason."""
+"""The consumer of a queue: each message ends as processed, is retried later, or goes to the dead-letter queue."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from gaussdb_backup.aws.dead_letters import bury
-from gaussdb_backup.aws.messages import Message, process_batch
+from gaussdb_backup.aws.messages import Message, batch_response, parse_batch
 from gaussdb_backup.aws.queues import Queue
-from gaussdb_backup.domain.retry_policy import decide_delay, is_forgotten
-from gaussdb_backup.errors import NeverAnswered, TryLater
+from gaussdb_backup.domain.retry_policy import is_poison, retry_delay
+from gaussdb_backup.errors import PoisonMessage
 
-RESERVE = timedelta(seconds=60)
-"""Time for one message at the API's slowest; with less left, the rest of a batch is put back untouched."""
-SOON = timedelta(seconds=5)
+TIME_PER_MESSAGE = timedelta(seconds=60)
+"""For one message, where the API is at its slowest; with less left, the rest of a batch is not started."""
+SHORT_DELAY = timedelta(seconds=5)
+"""Before a message is received again that was not processed for no fault of its own."""
 
 
 class Context(Protocol):
-    """What Lambda tells a function of itself."""
+    """What Lambda passes to a function besides the event."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return after how long Lambda ends the function."""
 
 
-class Report(Protocol):
-    """Who is told of dead letters."""
+class Reporter(Protocol):
+    """What logs and counts."""
 
-    def given_up(self, error: Exception, *, message_id: str, body: str) -> None:
-        """Tell that a message went to the dead-letter queue."""
+    def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
+        """Report that a message went to the dead-letter queue."""
 
 
-class Intake:
-    """Takes messages of one queue."""
+class Consumer:
+    """Consumes the messages of one queue."""
 
     def __init__(
         self,
         *,
         queue: Queue,
-        dead_letters: Queue,
-        patience: timedelta,
-        report: Report,
+        dead_letter_queue: Queue,
+        max_age: timedelta,
+        reporter: Reporter,
         now: Callable[[], datetime],
-        spread: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
-        """`patience` is how long after it was sent a message is tried; `spread` gives jitter from 0 to 1."""
+        """`max_age` is how long after it was sent a message is retried; `jitter` returns a number from 0 to 1."""
         self._queue = queue
-        self._dead_letters = dead_letters
-        self._patience = patience
-        self._report = report
+        self._dead_letter_queue = dead_letter_queue
+        self._max_age = max_age
+        self._reporter = reporter
         self._now = now
-        self._spread = spread
+        self._jitter = jitter
 
-    def process(
-        self, event: Mapping[str, Any], work: Callable[[Message], object], *, context: Context
-    ) -> dict[str, Any]:
-        """Work off a batch; answer Lambda which messages are to be delivered again. Raises `InvalidRequest` for none.
+    def receive(self, event: object, *, context: Context) -> "Batch":
+        """Return the batch of an event. Raises `InvalidRequest` when the event is none."""
+        return Batch(parse_batch(event), self, context)
 
-        `work` tells of its own errors. A message is deleted only when it was worked off or the dead-letter queue has
-        it; one that fails in any other way comes back, at the latest after the queue's visibility timeout.
-        """
-        put_back: dict[str, timedelta] = {}
-
-        def handle(message: Message) -> None:
-            try:
-                self._check(message, context)
-                work(message)
-            except Exception as error:
-                delay = self._dispose(message, error)
-                if delay is None:
-                    return
-                put_back[message.receipt_handle] = delay
-                raise
-
-        answer = process_batch(event, handle)
-        self._queue.put_back(put_back)
-        return answer
-
-    def _check(self, message: Message, context: Context) -> None:
-        if is_forgotten(attempt=message.attempt, waited=self._waited(message), patience=self._patience):
-            raise NeverAnswered(f"delivered {message.attempt} times, and the function ended before it could answer")
-        if context.get_remaining_time_in_millis() < RESERVE.total_seconds() * 1000:
-            raise _OutOfTime("the function's time is nearly over")
-
-    def _dispose(self, message: Message, error: Exception) -> timedelta | None:
-        """Bury the message, or return after which delay it comes back."""
-        if isinstance(error, _OutOfTime):
-            return SOON
-        waited = self._waited(message)
-        delay = decide_delay(
-            error, attempt=message.attempt, waited=waited, patience=self._patience, spread=self._spread()
-        )
-        if delay is None and bury(message, error, queue=self._dead_letters):
-            self._report.given_up(error, message_id=message.id, body=message.body)
+    def retry_delay_after(self, message: Message, error: Exception) -> timedelta | None:
+        """Return after which delay a failed message is received again; `None` once the dead-letter queue has it."""
+        age = self._now() - message.sent_at
+        delay = retry_delay(error, attempt=message.attempt, age=age, max_age=self._max_age, jitter=self._jitter())
+        if delay is None and self._dead_letter_queue.send_dead_letter(message, error):
+            self._reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
             return None
-        return delay or SOON
+        return delay or SHORT_DELAY
 
-    def _waited(self, message: Message) -> timedelta:
-        return self._now() - message.sent_at
+    def is_poison(self, message: Message) -> bool:
+        """Return whether the message has ended its function at each delivery."""
+        return is_poison(attempt=message.attempt, age=self._now() - message.sent_at, max_age=self._max_age)
+
+    def retry_later(self, delays: dict[str, timedelta]) -> None:
+        """Make messages, named by their receipt handles, visible again after a delay."""
+        self._queue.change_visibility(delays)
 
 
-class _OutOfTime(TryLater):
-    """No fault of the message."""
+class Batch:
+    """The messages of one invocation, and what becomes of them.
+
+    A message is deleted from the queue only when it was processed or the dead-letter queue has it; any other is
+    delivered again, at the latest after the visibility timeout of the queue.
+    """
+
+    def __init__(self, messages: list[Message], consumer: Consumer, context: Context) -> None:
+        self._messages = messages
+        self._consumer = consumer
+        self._context = context
+        self._delays: dict[Message, timedelta] = {}
+
+    def __iter__(self) -> Iterator[Message]:
+        """Yield the messages to process, while there is time: the others are retried later or dead-lettered."""
+        for message in self._messages:
+            if self._consumer.is_poison(message):
+                text = f"delivered {message.attempt} times, and the function ended before it had finished"
+                self._fail(message, PoisonMessage(text))
+            elif self._context.get_remaining_time_in_millis() < TIME_PER_MESSAGE.total_seconds() * 1000:
+                self._delays[message] = SHORT_DELAY
+            else:
+                yield message
+
+    @contextmanager
+    def processing(self, message: Message) -> Iterator[None]:
+        """Process one message. An error that leaves the block decides what becomes of the message, and ends there."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
+            self._fail(message, error)
+
+    def finish(self) -> dict[str, Any]:
+        """Return Lambda's response, which names the messages to be delivered again."""
+        self._consumer.retry_later({message.receipt_handle: delay for message, delay in self._delays.items()})
+        return batch_response(self._delays)
+
+    def _fail(self, message: Message, error: Exception) -> None:
+        delay = self._consumer.retry_delay_after(message, error)
+        if delay is not None:
+            self._delays[message] = delay

@@ -1,64 +1,95 @@
-"""Claims: who is making the backup of a request, shared by all execution environments (design, section 4.1)."""
+"""Idempotency records on a DynamoDB table, shared by all execution environments (Powertools' persistence layer)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyAlreadyInProgressError,
-    IdempotencyInconsistentStateError,
-    IdempotencyPersistenceLayerError,
-)
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
+from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemAlreadyExistsError
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-KEPT = timedelta(hours=2)
-"""How long the answer to a request is remembered. Longer than a request may come ahead of its time, after which the
-list alone could not tell its backup from an earlier run's."""
+RECORD_TTL = timedelta(hours=2)
+"""How long the result of a request is saved. Longer than a request may be ahead of its time, after which the list
+alone could not tell its backup from that of an earlier run."""
+KEY_PREFIX = "request"
+COMPLETED = "COMPLETED"
 
 
-class Claims:
-    """Claims on a DynamoDB table."""
+@dataclass
+class Execution:
+    """One execution for a key. `result` is the saved one where the work is done; else the block sets it."""
+
+    result: dict[str, Any] | None = None
+
+
+class Idempotency:
+    """Executes the work for a key once."""
 
     def __init__(self, table: str, *, client: "DynamoDBClient") -> None:
         """`table` has the partition key `id` and the TTL attribute `expiration`."""
-        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
+        self._records = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
+        config = IdempotencyConfig(expires_after_seconds=int(RECORD_TTL.total_seconds()), hash_function="sha256")
+        self._records.configure(config, key_prefix=KEY_PREFIX)
 
-    def once(
-        self, claim: Mapping[str, str], work: Callable[[], dict[str, Any]], *, context: LambdaContext
-    ) -> dict[str, Any]:
-        """Do the work for a claim unless it is done; return its answer, the first one's if it was.
+    @contextmanager
+    def run_once(self, key: Mapping[str, str], *, remaining_time: timedelta) -> Iterator[Execution]:
+        """Enter the one execution for a key.
 
-        A claim is void once Lambda ends the function that has it, which `context` tells.
+        Where the work was done before, `execution.result` is its result, and the block has nothing to do. Otherwise
+        the block does the work and sets `execution.result`, which is saved; after an error nothing is, and the next
+        execution may start at once. `remaining_time` is how long this function can still run: a function that is
+        killed leaves a record that counts for so long, and its work may be done, so the work must look before it
+        acts.
 
-        Raises what `work` raises, after which the claim is free; and `TryLater` while another function has it, or the
-        table does not answer. A function that was killed leaves a claim that ends with its time; the work must look
-        before it acts, since the killed one may have acted.
+        Raises `TryLater` while another function executes the key, and when the table does not respond.
         """
-        config = IdempotencyConfig(
-            expires_after_seconds=int(KEPT.total_seconds()), hash_function="sha256", lambda_context=context
-        )
-
-        @idempotent_function(  # type: ignore[untyped-decorator]  # Powertools does not say what it returns
-            data_keyword_argument="claim", persistence_store=self._store, config=config, key_prefix="claim"
-        )
-        def claimed(*, claim: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - it is the key
-            return work()
-
+        data = dict(key)
+        saved = self._start(data, remaining_time)
+        if saved is not None:
+            yield Execution(saved)
+            return
+        execution = Execution()
         try:
-            answer: dict[str, Any] = claimed(claim=dict(claim))
-        except IdempotencyAlreadyInProgressError as error:
-            raise TryLater("another function is making this backup: its turn comes again") from error
-        except (IdempotencyInconsistentStateError, IdempotencyPersistenceLayerError) as error:
-            cause = type(error.__cause__ or error).__name__
-            raise TryLater(f"the claims table does not answer ({cause}): ask again later") from error
-        return answer
+            yield execution
+        except Exception as error:
+            with self._responding_table():
+                self._records.delete_record(data, error)
+            raise
+        with self._responding_table():
+            self._records.save_success(data, execution.result or {})
+
+    def _start(self, data: dict[str, str], remaining_time: timedelta) -> dict[str, Any] | None:
+        """Write the record of this execution, or return the result of an earlier one."""
+        milliseconds = int(remaining_time.total_seconds() * 1000)
+        try:
+            with self._responding_table():
+                self._records.save_inprogress(data, remaining_time_in_millis=milliseconds)
+        except IdempotencyItemAlreadyExistsError as error:
+            with self._responding_table():
+                record = error.old_data_record or self._records.get_record(data)
+            return self._result_of(record)
+        return None
+
+    @staticmethod
+    def _result_of(record: DataRecord | None) -> dict[str, Any] | None:
+        if record is None or record.status != COMPLETED:
+            raise TryLater("another function is creating this backup: its result is returned later")
+        return record.response_json_as_dict()
+
+    @staticmethod
+    @contextmanager
+    def _responding_table() -> Iterator[None]:
+        try:
+            yield
+        except IdempotencyItemAlreadyExistsError:
+            raise
+        except Exception as error:
+            cause = type(error).__name__
+            raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error

@@ -1,39 +1,38 @@
-"""Queues: sending, and putting back what is not finished."""
+"""SQS queues: sending messages, also to a dead-letter queue, and changing when a message is visible again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.errors import TryLater
+from gaussdb_backup.aws.batching import send_in_batches
+from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE, Message
+from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-ENTRIES = 10
-"""Entries of one batch call of SQS."""
-LONGEST_DELAY = timedelta(seconds=900)
-LONGEST_INVISIBLE = timedelta(hours=12)
-TRIES = 3
+MAX_SEND_DELAY = timedelta(minutes=15)
+MAX_VISIBILITY_TIMEOUT = timedelta(hours=12)
+MAX_REASON_LENGTH = 1_000
+"""Characters of the reason of a dead-lettered message: body and attributes must fit into one SQS message."""
 
 
 class Queue:
     """One SQS queue."""
 
     def __init__(self, url: str, *, client: "SQSClient") -> None:
-        """`url` is the queue's address."""
         self._url = url
         self._client = client
 
     def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, str] | None = None) -> None:
-        """Send one message, to be seen after `delay` (at most 15 minutes). Raises `TryLater` if SQS does not take it.
+        """Send one message, visible after `delay` (at most 15 minutes). Raises `TryLater` if SQS does not take it.
 
         Sending again after a failure may make a second message.
         """
-        seconds = int(min(delay, LONGEST_DELAY).total_seconds())
+        seconds = int(min(delay, MAX_SEND_DELAY).total_seconds())
         typed: dict[str, MessageAttributeValueTypeDef] = {
             name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()
         }
@@ -44,54 +43,60 @@ class Queue:
         except (BotoCoreError, ClientError) as error:
             raise TryLater(f"the queue {self._url} took no message ({error}): repeat the request") from error
 
+    def send_dead_letter(self, message: Message, error: Exception) -> bool:
+        """Send a message to this dead-letter queue, body unchanged, with the error as its reason.
+
+        Returns whether the queue took it; if not, the message stays where it is. Doing it again makes a second
+        message. It keeps the scheduled time of its run, so that a backup that it may have started is found when it
+        is redriven.
+        """
+        reason = {"ErrorType": type(error).__name__, "ErrorMessage": _printable(str(error)) or "no message"}
+        if isinstance(error, GaussDBBackupError) and error.error_code:
+            reason["ErrorCode"] = error.error_code
+        attributes = {**reason, SCHEDULED_TIME_ATTRIBUTE: message.scheduled_time.isoformat()}
+        try:
+            self.send(message.body, attributes=attributes)
+        except TryLater:
+            return False
+        return True
+
     def send_all(self, bodies: Sequence[str]) -> list[bool]:
-        """Send messages, ten at a time; tell for each whether the queue has it. What SQS refuses is offered again.
+        """Send messages; return for each whether the queue has it. Sending again may make second messages."""
+        return send_in_batches(bodies, self._send_batch)
 
-        Sending again after a failure may make second messages.
-        """
-        taken = [False] * len(bodies)
-        for _ in range(TRIES):
-            refused = [index for index, done in enumerate(taken) if not done]
-            for indexes in batched(refused, ENTRIES, strict=False):
-                for index in self._send_ten({index: bodies[index] for index in indexes}):
-                    taken[index] = True
-        return taken
-
-    def _send_ten(self, bodies: Mapping[int, str]) -> list[int]:
-        """Return which were taken."""
-        entries = [{"Id": str(index), "MessageBody": body} for index, body in bodies.items()]
+    def _send_batch(self, bodies: Sequence[str]) -> list[bool]:
+        entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
         try:
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
+            response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         except (BotoCoreError, ClientError):
-            return []
-        return [int(entry["Id"]) for entry in answer.get("Successful", [])]
+            return [False] * len(bodies)
+        sent = {int(entry["Id"]) for entry in response.get("Successful", [])}
+        return [index in sent for index in range(len(bodies))]
 
-    def put_back(self, delays: Mapping[str, timedelta]) -> int:
-        """Let messages, named by their receipt handles, be seen again after a delay; return how many SQS refused.
+    def change_visibility(self, delays: Mapping[str, timedelta]) -> int:
+        """Make messages, named by their receipt handles, visible again after a delay; return how many SQS refused.
 
-        What SQS refuses is offered again; after that such a message comes back after the queue's own visibility
-        timeout, so nothing is lost by it.
+        A refused one is visible again after the visibility timeout of the queue, so nothing is lost by it.
         """
-        seconds = {handle: int(min(delay, LONGEST_INVISIBLE).total_seconds()) for handle, delay in delays.items()}
-        for _ in range(TRIES):
-            seconds = {
-                handle: wait
-                for entries in batched(seconds.items(), ENTRIES, strict=False)
-                for handle, wait in self._change_visibility(dict(entries)).items()
+        return send_in_batches(list(delays.items()), self._change_visibility_batch).count(False)
+
+    def _change_visibility_batch(self, delays: Sequence[tuple[str, timedelta]]) -> list[bool]:
+        entries = [
+            {
+                "Id": str(index),
+                "ReceiptHandle": receipt_handle,
+                "VisibilityTimeout": int(min(delay, MAX_VISIBILITY_TIMEOUT).total_seconds()),
             }
-        return len(seconds)
-
-    def _change_visibility(self, seconds: Mapping[str, int]) -> Mapping[str, int]:
-        """Return what was refused."""
-        handles = list(seconds)
+            for index, (receipt_handle, delay) in enumerate(delays)
+        ]
         try:
-            answer = self._client.change_message_visibility_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds[handle]}
-                    for index, handle in enumerate(handles)
-                ],
-            )
+            response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         except (BotoCoreError, ClientError):
-            return seconds
-        return {handles[int(entry["Id"])]: seconds[handles[int(entry["Id"])]] for entry in answer.get("Failed", [])}
+            return [False] * len(delays)
+        failed = {int(entry["Id"]) for entry in response.get("Failed", [])}
+        return [index not in failed for index in range(len(delays))]
+
+
+def _printable(text: str) -> str:
+    """SQS refuses most control characters."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()[:MAX_REASON_LENGTH]

@@ -1,4 +1,4 @@
-"""Connections from Secrets Manager, through Powertools Parameters (design, section 3.3)."""
+"""Connections from Secrets Manager, by Powertools Parameters (docs/reference/connection.md)."""
 
 from typing import cast
 
@@ -16,7 +16,7 @@ _MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 
 
 class SecretConnection:
-    """One connection: reads its secret, remembers it for `MAX_AGE_SECONDS`, reads it anew when asked to."""
+    """One connection, whose secret is cached for `MAX_AGE_SECONDS`."""
 
     def __init__(self, name: str, *, secrets: SecretsProvider, prefix: str, allow_http: bool) -> None:
         """`prefix` and `name` make the name of the secret."""
@@ -26,7 +26,7 @@ class SecretConnection:
         self._allow_http = allow_http
 
     def current(self) -> Connection:
-        """Return the connection as last read. Raises `InvalidConnection`, or `TryLater` if AWS does not answer."""
+        """Return the connection as last read. Raises `InvalidConnection`, or `TryLater` if AWS does not respond."""
         return self._read(force_fetch=False)
 
     def reread(self) -> Connection:
@@ -37,17 +37,17 @@ class SecretConnection:
         try:
             text = self._secrets.get(self._secret_id, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch)
         except GetParameterError as error:
-            raise self._explain(error) from error
-        # Powertools says it might be a mapping, which it is only for those who ask it to read JSON.
+            raise self._make_error(error) from error
+        # By its annotation it may be a mapping, which it is only where Powertools is to parse JSON.
         return parse_connection(self._name, cast("str | bytes", text), allow_http=self._allow_http)
 
-    def _explain(self, error: GetParameterError) -> InvalidConnection | TryLater:
-        # Powertools wraps the AWS error, whose code is all that tells a wrong name from a bad moment.
+    def _make_error(self, error: GetParameterError) -> InvalidConnection | TryLater:
+        # Powertools wraps the AWS error, whose code alone distinguishes a wrong name from an outage.
         cause = error.__context__
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
         if code in _MISSING or code == "AccessDeniedException":
             expected = f"a secret named '{self._secret_id}' that this function may read"
             return InvalidConnection(f"connection '{self._name}'", [FieldProblem("connection", expected, code)])
         return TryLater(
-            f"Secrets Manager did not give the secret '{self._secret_id}' ({code}): it is asked again later"
+            f"Secrets Manager did not return the secret '{self._secret_id}' ({code}): it is read again later"
         )

@@ -1,4 +1,4 @@
-"""What others ask of us and what our functions tell each other (design, section 3.1)."""
+"""Backup requests, and what they have in common with plans (docs/reference/backup_request.md)."""
 
 import re
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from gaussdb_backup.domain.validation import Strict, parse_strictly
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
-FURTHEST_AHEAD = timedelta(hours=1)
-"""A nominal time further ahead than this is a mistake, such as local time written with `Z`."""
+MAX_AHEAD = timedelta(hours=1)
+"""A scheduled time further ahead than this is a mistake, such as local time written with `Z`."""
 
 _FORBIDDEN_IN_DESCRIPTION = frozenset("><!\"&'=")
 
@@ -34,7 +34,6 @@ def _parse_instant(value: object) -> datetime:
 
 
 def _check_zone(value: str) -> str:
-    """Return the key of a time zone. Raises `ValueError` for one that is not known."""
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # unknown; not a relative path; a folder of the database
@@ -43,7 +42,7 @@ def _check_zone(value: str) -> str:
 
 
 def _check_description(value: str) -> str:
-    """Return a description that the API takes. Raises `ValueError` with what is wrong (contract, section 1.2)."""
+    """Apply the API's rule (docs/reference/gaussdb_api.md, "Creating a backup")."""
     if wrong := next((c for c in value if c in _FORBIDDEN_IN_DESCRIPTION), None):
         raise ValueError(f"it has {wrong}")
     if value.splitlines() not in ([], [value]):
@@ -68,7 +67,7 @@ Time = Annotated[datetime, BeforeValidator(_parse_instant)]
 
 
 class Run(Strict):
-    """What requests and plans have in common: the run they belong to and how its backups are called.
+    """The fields that requests and plans have in common: the run, and the names of its backups.
 
     `scheduled_time` is UTC, the nominal time of the run.
     """
@@ -76,7 +75,7 @@ class Run(Strict):
     version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
     schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
     scheduled_time: Time = Field(
-        description=f"ISO 8601 with an offset, at most {FURTHEST_AHEAD.seconds // 3600} hour ahead of now"
+        description=f"ISO 8601 with an offset, at most {MAX_AHEAD.seconds // 3600} hour ahead of now"
     )
     timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
         default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
@@ -97,18 +96,18 @@ class Run(Strict):
     )
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Log keys that name the run."""
+    def log_fields(self) -> dict[str, Any]:
+        """The fields that name the run."""
         return {"connection": self.connection, "schedule": self.schedule, "scheduled_time": self.scheduled_time}
 
 
 class BackupRequest(Run):
-    """One backup that someone asks for."""
+    """A request for one backup."""
 
     instance_id: InstanceId
 
-    def claim(self, name: str) -> dict[str, str]:
-        """Return what makes this request one and the same, however often it comes (design, section 4.1)."""
+    def idempotency_key(self, name: str) -> dict[str, str]:
+        """Return what two deliveries of one request share, and two requests do not. `name` is the backup's."""
         return {
             "connection": self.connection,
             "instance_id": self.instance_id,
@@ -117,13 +116,13 @@ class BackupRequest(Run):
         }
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Log keys that name the run and the instance."""
-        return {**super().facts, "instance_id": self.instance_id}
+    def log_fields(self) -> dict[str, Any]:
+        """The fields that name the run and the instance."""
+        return {**super().log_fields, "instance_id": self.instance_id}
 
 
-def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Take from a request that may be invalid what names the run and the instance, as far as it is readable."""
+def extract_log_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that name the run and the instance, as far as a request that may be invalid has them."""
     keys = ("connection", "schedule", "scheduled_time", "instance_id")
     return {
         key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])
@@ -133,18 +132,18 @@ def read_facts(data: Mapping[str, Any]) -> dict[str, Any]:
 def parse_run[T: Run](
     model: type[T], data: Mapping[str, Any], subject: str, *, default_time: datetime, now: datetime
 ) -> T:
-    """Read a request or a plan; without `scheduled_time` it belongs to the run of `default_time`.
+    """Parse a request or a plan; without `scheduled_time` it belongs to the run of `default_time`.
 
     Raises `InvalidRequest` that names every wrong field.
     """
     run = parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject)
-    if run.scheduled_time > now + FURTHEST_AHEAD:
+    if run.scheduled_time > now + MAX_AHEAD:
         expected = Run.model_fields["scheduled_time"].description or ""
-        came = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
-        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, came)])
+        given = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
+        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, given)])
     return run
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
-    """Read a backup request. Raises as `parse_run` does."""
+    """Parse a backup request. Raises as `parse_run` does."""
     return parse_run(BackupRequest, data, "backup request", default_time=default_time, now=now)

@@ -1,6 +1,6 @@
-"""Reading a connection's secret: flat JSON, one cloud project (design, section 3.3).
+"""Parsing of a connection's secret: flat JSON, one cloud project (docs/reference/connection.md).
 
-No value of a secret ever gets into an error: the errors name keys and say what is expected.
+No value of a secret ever gets into an error: the errors name keys and what is expected of them.
 """
 
 import json
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
-from gaussdb_backup.domain.validation import Strict, explain
+from gaussdb_backup.domain.validation import Strict, to_field_problems
 from gaussdb_backup.errors import FieldProblem, InvalidConnection
 
 _BY_KEY = ("access_key", "secret_key")
@@ -48,16 +48,16 @@ class _Secret(Strict):
 
 
 def parse_connection(name: str, text: str | bytes, *, allow_http: bool = False) -> Connection:
-    """Read the secret of the connection `name`. Raises `InvalidConnection` that names every wrong key.
+    """Parse the secret of the connection `name`. Raises `InvalidConnection` that names every wrong key.
 
     `allow_http` admits endpoints without TLS, for local runs.
     """
     subject = f"secret of connection '{name}'"
-    data = {key: value for key, value in _read_object(text, subject).items() if value not in ("", None)}
+    data = {key: value for key, value in _parse_object(text, subject).items() if value not in ("", None)}
     try:
         secret = _Secret.model_validate(data)
     except ValidationError as error:
-        raise InvalidConnection(subject, explain(error, _Secret, show_values=False)) from None
+        raise InvalidConnection(subject, to_field_problems(error, _Secret, show_values=False)) from None
     if problems := [*_check_tls(secret, allow_http=allow_http), *_check_pairs(frozenset(data))]:
         raise InvalidConnection(subject, problems)
     return Connection(
@@ -68,13 +68,15 @@ def parse_connection(name: str, text: str | bytes, *, allow_http: bool = False) 
     )
 
 
-def _read_object(text: str | bytes, subject: str) -> dict[str, Any]:
+def _parse_object(text: str | bytes, subject: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise InvalidConnection(subject, [FieldProblem("SecretString", "a flat JSON object of the keys in the README")])
+        raise InvalidConnection(
+            subject, [FieldProblem("SecretString", "a flat JSON object (docs/reference/connection.md has its keys)")]
+        )
     return data
 
 
@@ -88,9 +90,9 @@ def _check_pairs(keys: frozenset[str]) -> list[FieldProblem]:
     """Exactly one way to authenticate, and all of it."""
     ways = [way for way in (_BY_KEY, _BY_PASSWORD) if keys.intersection(way)]
     if len(ways) != 1:
-        came = "both" if ways else "neither"
+        given = "both" if ways else "neither"
         expected = f"either {' and '.join(_BY_KEY)}, or {', '.join(_BY_PASSWORD)}"
-        return [FieldProblem("credentials", expected, came)]
+        return [FieldProblem("credentials", expected, given)]
     return [
         FieldProblem(key, f"a value, since {next(key for key in ways[0] if key in keys)} is given", "nothing")
         for key in ways[0]

@@ -1,7 +1,7 @@
-"""What the API and the connection's secret tell us, parsed once into values that do not change.
+"""What the API returns and what a connection's secret holds, parsed once into immutable values.
 
 Lenient about what the vendor sends (numbers as strings, new fields, a misspelt key), because none of that may ever
-stop a backup; strict about what we define ourselves, which is in `requests.py`.
+stop a backup. Our own formats are parsed strictly, in `backup_request.py` and `plan.py`.
 """
 
 import re
@@ -12,15 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+PAGE_SIZE = 100
+"""Records on a page of a list, the most there may be (docs/reference/gaussdb_api.md, "Times and paging")."""
+
 
 class Frozen(BaseModel):
-    """A value: it does not change and ignores what it does not know."""
+    """An immutable value that ignores unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
 
 class BackupStatus(StrEnum):
-    """Status of a backup. The first four are the vendor's; UNKNOWN is any word of the vendor's that we do not know."""
+    """Status of a backup. The first four are the vendor's; UNKNOWN is any other word of the vendor's."""
 
     BUILDING = "BUILDING"
     COMPLETED = "COMPLETED"
@@ -34,7 +37,7 @@ class BackupStatus(StrEnum):
         return self in (BackupStatus.COMPLETED, BackupStatus.AVAILABLE)
 
     @property
-    def has_ended(self) -> bool:
+    def is_final(self) -> bool:
         """Whether the status is final. An unknown word is not: it might be a new stage of building."""
         return self.is_good or self is BackupStatus.FAILED
 
@@ -47,7 +50,7 @@ def _parse_status(word: object) -> BackupStatus:
 
 
 def _parse_instant(value: object) -> datetime | None:
-    """Read `yyyy-mm-ddThh:mm:ss+0800` and its relatives as UTC; anything else is not known (`None`), not an error.
+    """Parse `yyyy-mm-ddThh:mm:ss+0800` and similar forms as UTC; anything else is unknown (`None`), not an error.
 
     A time without an offset is taken as UTC; the vendor's documents print some with `_0800` for `+0800`.
     """
@@ -80,7 +83,7 @@ Text = Annotated[str | None, BeforeValidator(_parse_text)]
 
 
 class Backup(Frozen):
-    """One backup as the API describes it. Times are UTC, `size_mb` is in megabytes, `None` means not said (yet)."""
+    """One backup as the API describes it. Times are UTC; `size_mb` is in megabytes; `None` means not given (yet)."""
 
     id: str = Field(min_length=1)
     name: str = ""
@@ -96,7 +99,7 @@ class Backup(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_the_vendors_word(cls, data: Any) -> Any:  # noqa: ANN401 - whatever came
+    def _keep_vendor_status(cls, data: Any) -> Any:  # noqa: ANN401 - whatever was given
         if isinstance(data, Mapping) and "vendor_status" not in data:
             return {**data, "vendor_status": data.get("status")}
         return data
@@ -110,14 +113,14 @@ class Backup(Frozen):
 
 
 class CreatedBackup(Frozen):
-    """The answer of the create call. `job_id` is `None` on the documented path `mysql/v3`, which gives none."""
+    """The result of the create call. `job_id` is `None` on the documented path `mysql/v3`, which returns none."""
 
     backup: Backup
     job_id: str | None = None
 
 
 class BatchDeletion(Frozen):
-    """The answer of a batch deletion: which ids went, and for each that did not the API's (code, message)."""
+    """The result of a batch deletion: the deleted ids, and for each other id the API's (code, message)."""
 
     deleted: tuple[str, ...] = ()
     failed: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
@@ -133,7 +136,7 @@ def _parse_tags(value: object) -> dict[str, str]:
 
 
 class Instance(Frozen):
-    """One database instance. `status` is the API's word in capitals (contract, section 4.3)."""
+    """One database instance. `status` is in capitals (docs/reference/gaussdb_api.md, "Listing instances")."""
 
     id: str = Field(min_length=1)
     name: str = ""
@@ -150,7 +153,7 @@ class AccessKey(Frozen):
 
 
 class PasswordUser(Frozen):
-    """Credentials that buy a token from IAM. `iam_endpoint` has no trailing slash."""
+    """Credentials that request a token from IAM. `iam_endpoint` has no trailing slash."""
 
     iam_endpoint: str
     domain_name: str

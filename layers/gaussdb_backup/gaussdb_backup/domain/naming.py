@@ -1,6 +1,6 @@
-"""Names of backups, rendered from templates and checked against the API's rule (design, section 3.2).
+"""Names of backups, rendered from templates and checked against the API's rule (docs/reference/backup_request.md).
 
-Nothing is cut or repaired in silence: a name that breaks the rule is refused with what is wrong with it.
+No name is cut or repaired silently: one that breaks the rule is refused, with what is wrong with it.
 The one exception is an instance's name, in which characters that the API does not allow become `-`.
 """
 
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from gaussdb_backup.domain.validation import shorten
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
-SHORTEST, LONGEST = 4, 64
+MIN_LENGTH, MAX_LENGTH = 4, 64
 FIELDS = ("instance_id", "instance_name", "schedule", "scheduled_time")
 
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
@@ -21,10 +21,10 @@ _PRECISION = re.compile(r"(\.[0-9]{1,3})?")
 _DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")
 """What Python documents for strftime; other letters mean different things on different systems."""
 
-_RULE = f"{SHORTEST} to {LONGEST} characters, a letter first, then letters, digits, - or _"
+_RULE = f"{MIN_LENGTH} to {MAX_LENGTH} characters, a letter first, then letters, digits, - or _"
 
 
-def render_name(
+def render_backup_name(
     template: str,
     *,
     instance_id: str,
@@ -46,17 +46,19 @@ def render_name(
     }
     name = "".join(literal + _render(field, spec, values) for literal, field, spec in _parse(template))
     if problem := _find_problem(name):
-        raise _refuse(f"a template that renders to {_RULE}", f"{shorten(name)} ({len(name)} characters): {problem}")
+        raise _invalid_template(
+            f"a template that renders to {_RULE}", f"{shorten(name)} ({len(name)} characters): {problem}"
+        )
     return name
 
 
 def uses_instance_name(template: str) -> bool:
-    """Whether the instance's name must be looked up first. Raises `InvalidRequest` for a malformed template."""
+    """Return whether the template has the name of the instance. Raises `InvalidRequest` for a malformed template."""
     return any(field == "instance_name" for _, field, _ in _parse(template))
 
 
-def _refuse(expected: str, came: str) -> InvalidRequest:
-    return InvalidRequest("backup request", [FieldProblem("name_template", expected, came)])
+def _invalid_template(expected: str, given: str) -> InvalidRequest:
+    return InvalidRequest("backup request", [FieldProblem("name_template", expected, given)])
 
 
 def _zone(key: str) -> tzinfo:
@@ -68,15 +70,15 @@ def _parse(template: str) -> Iterator[tuple[str, str | None, str]]:
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        raise _refuse("Python format syntax", f"{shorten(template)} ({error})") from None
+        raise _invalid_template("Python format syntax", f"{shorten(template)} ({error})") from None
     for literal, field, spec, conversion in parts:
         if field is not None and field not in FIELDS:
             fields = ", ".join(f"{{{known}}}" for known in FIELDS)
-            raise _refuse(f"only the fields {fields}", shorten(f"{{{field}}}"))
+            raise _invalid_template(f"only the fields {fields}", shorten(f"{{{field}}}"))
         if conversion is not None:
-            raise _refuse("no conversions", f"{shorten('!' + conversion)} in {shorten(template)}")
+            raise _invalid_template("no conversions", f"{shorten('!' + conversion)} in {shorten(template)}")
         if "{" in (spec or "") or "}" in (spec or ""):
-            raise _refuse("no fields inside a field", shorten(f"{{{field}:{spec}}}"))
+            raise _invalid_template("no fields inside a field", shorten(f"{{{field}:{spec}}}"))
         yield literal, field, spec or ""
 
 
@@ -85,30 +87,32 @@ def _render(field: str | None, spec: str, values: Mapping[str, str | datetime | 
         return ""
     value = values[field]
     if value is None:
-        raise _refuse(f"a value for '{{{field}}}'", f"a request whose {field} is not known")
+        raise _invalid_template(f"a value for '{{{field}}}'", f"a request whose {field} is not known")
     return _render_time(value, spec) if isinstance(value, datetime) else _render_text(field, value, spec)
 
 
 def _render_text(field: str, value: str, spec: str) -> str:
     if not _PRECISION.fullmatch(spec):
-        raise _refuse(f"nothing but a precision such as '{{{field}:.8}}'", shorten(f"{{{field}:{spec}}}"))
+        raise _invalid_template(f"nothing but a precision such as '{{{field}:.8}}'", shorten(f"{{{field}:{spec}}}"))
     return format(value, spec)
 
 
 def _render_time(value: datetime, spec: str) -> str:
     if not spec:
         return value.strftime("%Y%m%dT%H%M%S") + ("Z" if value.tzinfo is UTC else "")
-    letters = re.findall(r"%(.?)", spec, re.DOTALL)
-    if wrong := next((letter for letter in letters if letter not in _DIRECTIVES or not letter), None):
-        raise _refuse("strftime directives that mean the same everywhere", f"{shorten('%' + wrong)} in {shorten(spec)}")
-    if spec.endswith("%") and len(letters[-1]) == 0:
-        raise _refuse("a letter after the last %", shorten(f"{{scheduled_time:{spec}}}"))
+    directives = re.findall(r"%(.?)", spec, re.DOTALL)
+    if wrong := next((letter for letter in directives if letter not in _DIRECTIVES or not letter), None):
+        raise _invalid_template(
+            "strftime directives that mean the same everywhere", f"{shorten('%' + wrong)} in {shorten(spec)}"
+        )
+    if spec.endswith("%") and len(directives[-1]) == 0:
+        raise _invalid_template("a letter after the last %", shorten(f"{{scheduled_time:{spec}}}"))
     return value.strftime(spec)
 
 
 def _find_problem(name: str) -> str | None:
-    if not SHORTEST <= len(name) <= LONGEST:
-        return f"it is too {'short' if len(name) < SHORTEST else 'long'}"
+    if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
+        return f"it is too {'short' if len(name) < MIN_LENGTH else 'long'}"
     if match := _NOT_ALLOWED.search(name):
         return f"character {shorten(match.group())} at position {match.start() + 1} is not allowed"
     return None if name[0].isalpha() else f"it begins with {shorten(name[0])}, not with a letter"

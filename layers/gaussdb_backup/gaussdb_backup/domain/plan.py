@@ -1,6 +1,6 @@
-"""Plans: which instances a schedule backs up, decided without touching anything (design, section 3.4)."""
+"""Plans: which instances a schedule backs up (docs/reference/plan.md). Decisions only; nothing is sent from here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run, parse_run
 from gaussdb_backup.domain.models import Instance
-from gaussdb_backup.domain.naming import render_name
+from gaussdb_backup.domain.naming import render_backup_name
 from gaussdb_backup.domain.validation import Strict, parse_strictly
 from gaussdb_backup.errors import InvalidRequest
 
@@ -22,11 +22,11 @@ NOT_BACKED_UP = {
     "CREATEFAIL": "it has failed",
     "FROZEN": "it is frozen",
 }
-"""Statuses (contract, section 4.3) in which no backup can be made, today or by waiting a while."""
+"""Statuses in which no backup can be made, now or later (docs/reference/gaussdb_api.md, "Listing instances")."""
 
 
 class Selection(Strict):
-    """Which instances; all criteria must hold, an absent one holds for all."""
+    """The criteria of a plan. All must hold; an absent one holds for every instance."""
 
     instance_ids: tuple[InstanceId, ...] | None = Field(
         default=None, max_length=10_000, description="a list of instance ids"
@@ -38,19 +38,19 @@ class Selection(Strict):
 
 
 class Plan(Run):
-    """What a schedule asks for: one backup of each selected instance, all of one run."""
+    """One backup of each selected instance, all of one run."""
 
     select: Selection = Field(default_factory=Selection, description="instance_ids, name_pattern and tags")
     dry_run: bool = Field(default=False, strict=True, description="true or false")
 
 
 def parse_plan(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> Plan:
-    """Read a plan. Raises as `parse_run` does."""
+    """Parse a plan. Raises as `parse_run` does."""
     return parse_run(Plan, data, "plan", default_time=default_time, now=now)
 
 
-class Verdict(StrEnum):
-    """What becomes of an instance."""
+class Action(StrEnum):
+    """What is done about an instance."""
 
     QUEUED = "queued"
     SKIPPED = "skipped"
@@ -59,17 +59,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One instance and what becomes of it, with the reason; the request if there is one."""
+    """What is done about one instance, with the reason; the request, if there is one."""
 
-    verdict: Verdict
+    action: Action
     instance_id: str
     instance_name: str | None = None
     reason: str | None = None
     request: BackupRequest | None = None
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """The answer's entry and the log record's keys."""
+    def log_fields(self) -> dict[str, Any]:
+        """The fields of the log record, and of the entry in the result."""
         return {
             "instance_id": self.instance_id,
             "instance_name": self.instance_name,
@@ -79,32 +79,28 @@ class Decision:
 
 
 def decide(plan: Plan, instances: Iterable[Instance]) -> list[Decision]:
-    """Decide what becomes of each selected instance, in the order of their ids.
+    """Decide about each selected instance, in the order of their ids.
 
-    The same plan and the same instances give the same requests, so that dispatching twice makes nothing twice.
+    The same plan and the same instances give the same requests, so dispatching twice makes no backup twice.
     """
     by_id = {instance.id: instance for instance in instances}
-    chosen = sorted(by_id) if plan.select.instance_ids is None else _unique(plan.select.instance_ids)
-    decisions = [_decide_one(plan, by_id.get(id_), id_) for id_ in chosen]
+    chosen = by_id if plan.select.instance_ids is None else plan.select.instance_ids
+    decisions = [_decide_one(plan, by_id.get(id_), id_) for id_ in sorted(set(chosen))]
     return [decision for decision in decisions if decision is not None]
-
-
-def _unique(ids: Sequence[str]) -> list[str]:
-    return sorted(set(ids))
 
 
 def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Decision | None:
     if instance is None:
-        return Decision(Verdict.REJECTED, instance_id, reason="the project has no such instance")
+        return Decision(Action.REJECTED, instance_id, reason="the project has no such instance")
     if not _is_selected(plan.select, instance):
         return None
     if why := NOT_BACKED_UP.get(instance.status):
-        return Decision(Verdict.SKIPPED, instance.id, instance.name, reason=f"{why} (status {instance.status})")
+        return Decision(Action.SKIPPED, instance.id, instance.name, reason=f"{why} (status {instance.status})")
     try:
         request = _make_request(plan, instance)
     except InvalidRequest as error:
-        return Decision(Verdict.REJECTED, instance.id, instance.name, reason=str(error))
-    return Decision(Verdict.QUEUED, instance.id, instance.name, request=request)
+        return Decision(Action.REJECTED, instance.id, instance.name, reason=str(error))
+    return Decision(Action.QUEUED, instance.id, instance.name, request=request)
 
 
 def _is_selected(select: Selection, instance: Instance) -> bool:
@@ -113,8 +109,8 @@ def _is_selected(select: Selection, instance: Instance) -> bool:
 
 
 def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
-    """Make the request; its template is the rendered name, which no renaming of the instance changes any more."""
-    name = render_name(
+    # The template of the request is the rendered name, which a later renaming of the instance does not change.
+    name = render_backup_name(
         plan.name_template,
         instance_id=instance.id,
         scheduled_time=plan.scheduled_time,

@@ -1,33 +1,42 @@
-"""What becomes of a request that failed: another try after a delay, or the dead-letter queue."""
+"""When a message is processed again: a growing, jittered delay, or the dead-letter queue."""
 
 from datetime import timedelta
 
-from gaussdb_backup.domain.delays import pick_delay
 from gaussdb_backup.errors import FixRequest, GiveUp, TryLater
 
-FIRST_DELAY = timedelta(seconds=30)
-LONGEST_DELAY = timedelta(minutes=5)
-FORGOTTEN = timedelta(hours=1)
-"""How long after its deadline a message is taken for one that ends its function before it can be answered."""
+FIRST_RETRY_DELAY = timedelta(seconds=30)
+MAX_RETRY_DELAY = timedelta(minutes=5)
+POISON_AFTER = timedelta(hours=1)
+"""How long after `max_age` a message that is received again counts as one that ends its function each time."""
 
 
-def decide_delay(
-    error: Exception, *, attempt: int, waited: timedelta, patience: timedelta, spread: float
-) -> timedelta | None:
-    """Return after which delay to try again, or `None` when it is for the dead-letter queue.
+def backoff_delay(attempt: int, *, first: timedelta, maximum: timedelta, jitter: float) -> timedelta:
+    """Return a growing, jittered delay: `first` doubled with each attempt, at most `maximum`.
 
-    What can never succeed is not tried again; whatever else, the unforeseen too, is, until it has `waited` as long as
-    there is `patience`. Delays grow, are spread (from 0 to 1), and are at least what the API asked for; the last try
-    is at the deadline.
+    `attempt` counts from 1. `jitter`, from 0 to 1, is the place of the delay within the upper half of that span
+    (equal jitter): messages that were received together are not received together again, and none at once.
     """
-    if isinstance(error, FixRequest | GiveUp) or waited >= patience:
+    doublings = min(max(attempt, 1) - 1, 16)  # a day and more, from 2 seconds
+    span = min(first * (1 << doublings), maximum)
+    return span * (0.5 + 0.5 * jitter)
+
+
+def retry_delay(
+    error: Exception, *, attempt: int, age: timedelta, max_age: timedelta, jitter: float
+) -> timedelta | None:
+    """Return the delay after which a failed message is processed again, or `None` for the dead-letter queue.
+
+    What can never succeed is not retried. Everything else is, unexpected errors too, until the message's `age`
+    reaches `max_age`. A delay is at least what the API asked for; the last retry is at `max_age`.
+    """
+    if isinstance(error, FixRequest | GiveUp) or age >= max_age:
         return None
-    delay = pick_delay(attempt, first=FIRST_DELAY, longest=LONGEST_DELAY, spread=spread)
+    delay = backoff_delay(attempt, first=FIRST_RETRY_DELAY, maximum=MAX_RETRY_DELAY, jitter=jitter)
     if isinstance(error, TryLater) and error.retry_after:
         delay = max(delay, error.retry_after)
-    return min(delay, max(patience - waited, timedelta(seconds=1)))
+    return min(delay, max(max_age - age, timedelta(seconds=1)))
 
 
-def is_forgotten(*, attempt: int, waited: timedelta, patience: timedelta) -> bool:
-    """Whether a message keeps ending its function: delivered again long after its last try should have been told."""
-    return attempt > 1 and waited > patience + FORGOTTEN
+def is_poison(*, attempt: int, age: timedelta, max_age: timedelta) -> bool:
+    """Return whether a message ends its function each time: it is received again long after its last retry."""
+    return attempt > 1 and age > max_age + POISON_AFTER

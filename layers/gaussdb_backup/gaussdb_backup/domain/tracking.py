@@ -1,7 +1,7 @@
-"""What is known of a backup that is followed, and what a look at the API's list makes of it.
+"""Tracking: the message of a tracked backup, and the status that a poll gives it.
 
-Pure: the same message, the same listed backup and the same time give the same finding, so a message that is delivered
-twice, or again after its backup ended, finds the same status again.
+The same message, the same listed backup and the same time give the same status, so a message that is delivered twice,
+or again after its backup ended, reports the same status again.
 """
 
 from collections.abc import Mapping
@@ -17,36 +17,36 @@ from gaussdb_backup.domain.models import Backup, BackupStatus
 from gaussdb_backup.domain.validation import Strict, parse_strictly
 
 UNLISTED_GRACE = timedelta(minutes=10)
-"""How long after it began a backup may be absent from the list before it counts as missing."""
+"""How long after its begin a backup may be absent from the list before it counts as missing: lists may lag."""
 
 
 class Status(StrEnum):
-    """Every status that is reported. The last three are ours, not the vendor's."""
+    """Every status that is reported. OVERDUE and MISSING are not the vendor's."""
 
     BUILDING = "BUILDING"
     COMPLETED = "COMPLETED"
     AVAILABLE = "AVAILABLE"
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
-    """The vendor uses a word that we do not know; it is followed on."""
+    """The vendor uses an unknown word; tracking goes on."""
     OVERDUE = "OVERDUE"
-    """It has not ended at its deadline; it is followed no more."""
+    """It had not ended at its deadline; tracking stops."""
     MISSING = "MISSING"
     """The API no longer lists it."""
 
     @property
-    def is_end(self) -> bool:
-        """Whether following stops."""
+    def is_final(self) -> bool:
+        """Whether tracking stops."""
         return self not in (Status.BUILDING, Status.UNKNOWN)
 
     @property
-    def is_bad_end(self) -> bool:
-        """Whether someone must look."""
+    def is_failure(self) -> bool:
+        """Whether a person is notified."""
         return self in (Status.FAILED, Status.OVERDUE, Status.MISSING)
 
 
 class TrackingMessage(Strict):
-    """One backup to follow. Times are UTC; `begin_time` is absent where the API did not tell it."""
+    """One tracked backup. Times are UTC; `begin_time` is absent where the API did not return it."""
 
     version: Literal[1] = Field(default=1, description="1")
     connection: Label = Field(description="1 to 64 letters, digits, _ or -")
@@ -59,18 +59,20 @@ class TrackingMessage(Strict):
     deadline: Time = Field(description="ISO 8601 with an offset: when it counts as overdue")
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Log keys."""
+    def log_fields(self) -> dict[str, Any]:
+        """The fields that name the run, the instance and the backup."""
         return self.model_dump(exclude={"version", "deadline"})
 
 
 def parse_tracking_message(data: Mapping[str, Any]) -> TrackingMessage:
-    """Read a tracking message. Raises `InvalidRequest` that names every wrong field."""
+    """Parse a tracking message. Raises `InvalidRequest` that names every wrong field."""
     return parse_strictly(TrackingMessage, data, "tracking message")
 
 
-def start_tracking(request: BackupRequest, backup: Backup, *, now: datetime, patience: timedelta) -> TrackingMessage:
-    """Make the message that has a backup followed until `patience` after it began."""
+def make_tracking_message(
+    request: BackupRequest, backup: Backup, *, now: datetime, time_limit: timedelta
+) -> TrackingMessage:
+    """Return the message that has a backup tracked until `time_limit` after its begin."""
     return TrackingMessage.model_validate(
         {
             "connection": request.connection,
@@ -80,25 +82,25 @@ def start_tracking(request: BackupRequest, backup: Backup, *, now: datetime, pat
             "backup_id": backup.id,
             "backup_name": backup.name,
             "begin_time": backup.begin_time.isoformat() if backup.begin_time else None,
-            "deadline": ((backup.begin_time or now) + patience).isoformat(),
+            "deadline": ((backup.begin_time or now) + time_limit).isoformat(),
         }
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a look found: the status, and the backup as listed where it was. `is_listed` tells a lag from a building."""
+class Observation:
+    """What a poll found: the status, and the backup as it is listed; `None` where it is not."""
 
     message: TrackingMessage
     status: Status
     backup: Backup | None
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """The facts of the status record and of the event."""
+    def log_fields(self) -> dict[str, Any]:
+        """The fields of the status record and of the event."""
         known = self.backup
         return {
-            **self.message.facts,
+            **self.message.log_fields,
             "status": self.status.value,
             "vendor_status": known.vendor_status if known and self.status is Status.UNKNOWN else None,
             "begin_time": (known and known.begin_time) or self.message.begin_time,
@@ -108,21 +110,21 @@ class Finding:
         }
 
 
-def judge(message: TrackingMessage, backup: Backup | None, *, now: datetime) -> Finding:
-    """Decide the status of a followed backup from what the API lists; `None` when it lists no such backup.
+def evaluate(message: TrackingMessage, backup: Backup | None, *, now: datetime) -> Observation:
+    """Return the status of a tracked backup; `backup` is `None` when the API lists no such backup.
 
-    An end that the API reports counts even after the deadline. A backup that only just began and is not listed yet
+    A final status of the API counts even after the deadline. A backup that only just began and is not listed yet
     counts as building: lists may lag behind.
     """
-    if backup is not None and backup.status.has_ended:
-        return Finding(message, Status(backup.status.value), backup)
+    if backup is not None and backup.status.is_final:
+        return Observation(message, Status(backup.status.value), backup)
     if backup is None and not _may_lag(message, now):
-        return Finding(message, Status.MISSING, None)
+        return Observation(message, Status.MISSING, None)
     if now >= message.deadline:
-        return Finding(message, Status.OVERDUE, backup)
+        return Observation(message, Status.OVERDUE, backup)
     if backup is not None and backup.status is BackupStatus.UNKNOWN:
-        return Finding(message, Status.UNKNOWN, backup)
-    return Finding(message, Status.BUILDING, backup)
+        return Observation(message, Status.UNKNOWN, backup)
+    return Observation(message, Status.BUILDING, backup)
 
 
 def _may_lag(message: TrackingMessage, now: datetime) -> bool:

@@ -1,6 +1,6 @@
-"""Strict reading of what we define ourselves: every wrong field at once, in words an operator can act on.
+"""Strict parsing of our own formats: every wrong field at once, in words that an operator can act on.
 
-A field says what is expected in its `description`; that text is the error's, so the two cannot part.
+The `description` of a field is what its error gives as expected, so the two cannot differ.
 """
 
 import json
@@ -11,34 +11,38 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
-SHOWN = 80
-"""Characters of a wrong value that a message shows."""
+MAX_SHOWN = 80
+"""Characters of a wrong value that an error message shows."""
 
 
 class Strict(BaseModel):
-    """A value of ours: frozen, typed without coercion, unknown fields refused."""
+    """A value in a format of our own: frozen, typed without coercion, unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def shorten(value: object) -> str:
-    """Show a value on one line of at most about `SHOWN` characters, its type where that is the news."""
+    """Render a value on one line of about `MAX_SHOWN` characters at most; of an object or a list the type only."""
     if isinstance(value, str):
         text = ascii(value) if not value.isprintable() else f"'{value}'"
     elif value is None or isinstance(value, bool | int | float):
-        text = json.dumps(value) if not isinstance(value, int) or abs(value) < 10**SHOWN else "a huge number"
+        text = json.dumps(value) if not isinstance(value, int) or abs(value) < 10**MAX_SHOWN else "a huge number"
     else:
         return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
 
 
-def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool = True) -> list[FieldProblem]:
-    """Turn pydantic's findings into ours, one for each field, in the order of the model."""
-    problems = {problem.field: problem for problem in (_explain(item, model, show_values) for item in error.errors())}
+def to_field_problems(
+    error: ValidationError, model: type[BaseModel], *, show_values: bool = True
+) -> list[FieldProblem]:
+    """Convert pydantic's errors: one problem for each field, in the order in which pydantic found them."""
+    problems = {
+        problem.field: problem for problem in (_to_field_problem(item, model, show_values) for item in error.errors())
+    }
     return list(problems.values())
 
 
-def _explain(item: Mapping[str, Any], model: type[BaseModel], show_values: bool) -> FieldProblem:  # noqa: FBT001
+def _to_field_problem(item: Mapping[str, Any], model: type[BaseModel], show_values: bool) -> FieldProblem:  # noqa: FBT001
     path = [str(part) for part in item["loc"]]
     field = shorten(".".join(path)).strip("'")
     known = model.model_fields.get(path[0]) if path else None
@@ -47,18 +51,18 @@ def _explain(item: Mapping[str, Any], model: type[BaseModel], show_values: bool)
     expected = (known.description if known else None) or item["msg"]
     if item["type"] == "missing":
         return FieldProblem(field, expected, "nothing")
-    came = shorten(item["input"]) if show_values else None
+    given = shorten(item["input"]) if show_values else None
     reason = item.get("ctx", {}).get("error")
-    return FieldProblem(field, expected, f"{came} ({reason})" if came and reason else came)
+    return FieldProblem(field, expected, f"{given} ({reason})" if given and reason else given)
 
 
 def parse_object(text: str | bytes, subject: str) -> dict[str, Any]:
-    """Read a JSON object. Raises `InvalidRequest` that names `body` for anything else."""
+    """Parse a JSON object. Raises `InvalidRequest` that names `body` for anything else."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        came = "nothing" if not text.strip() else f"text that is not JSON ({shorten(str(error)).strip("'")})"
-        raise InvalidRequest(subject, [FieldProblem("body", "a JSON object", came)]) from None
+        given = "nothing" if not text.strip() else f"text that is not JSON ({shorten(str(error)).strip("'")})"
+        raise InvalidRequest(subject, [FieldProblem("body", "a JSON object", given)]) from None
     return require_object(data, subject)
 
 
@@ -70,8 +74,8 @@ def require_object(data: object, subject: str) -> dict[str, Any]:
 
 
 def parse_strictly[T: Strict](model: type[T], data: Mapping[str, Any], subject: str) -> T:
-    """Read `data` as `model`. Raises `InvalidRequest` that names every wrong field."""
+    """Validate `data` as `model`. Raises `InvalidRequest` that names every wrong field."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InvalidRequest(subject, explain(error, model)) from None
+        raise InvalidRequest(subject, to_field_problems(error, model)) from None

@@ -1,1 +1,1 @@
-"""The GaussDB(for MySQL) API, on httpx."""
+"""The client of the GaussDB(for MySQL) API, on httpx."""

@@ -1,4 +1,4 @@
-"""The client of the GaussDB(for MySQL) API: the calls that backups need, in our words."""
+"""The operations of the GaussDB(for MySQL) API that backups need."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,55 +7,48 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gaussdb_backup.domain.models import Backup, BatchDeletion, CreatedBackup, Instance
-from gaussdb_backup.errors import (
-    ApiAnswer,
-    FieldProblem,
-    InvalidRequest,
-    TryLater,
-)
+from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, CreatedBackup, Instance
+from gaussdb_backup.errors import FailedApiCall, FieldProblem, InvalidRequest, TryLater
 from gaussdb_backup.huawei.error_body import parse_body, request_id
-from gaussdb_backup.huawei.http import Answer, Call
+from gaussdb_backup.huawei.http import ApiRequest, ApiResponse
 from gaussdb_backup.huawei.session import Session
 
-PAGE = 100
-"""Records of a page, the most there may be (contract, section 2.2)."""
-MOST_PAGES = 10_000
-"""A list that does not end by then never will."""
-MOST_DELETIONS = 50
-"""Ids of one batch deletion (contract, section 3)."""
+MAX_PAGES = 10_000
+"""A list that has not ended by then never will."""
+MAX_DELETIONS = 50
+"""Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
 
 
 class GaussDBApi:
     """The API of one cloud project.
 
     Every method raises the errors of `gaussdb_backup.errors` and no others; each carries the operation and, where the
-    API answered, its status, code and request id. Reads are tried three times; creating and deleting never again once
-    they may have taken effect. Refused credentials are read again once. Not safe for several threads at a time.
+    API returned them, status, code and request id. Reads have three attempts; creating and deleting are never repeated
+    once they may have taken effect. Not safe for several threads at a time.
     """
 
-    def __init__(self, session: Session) -> None:
-        """`session` is the connection to call."""
+    def __init__(self, session: Session, *, max_pages: int = MAX_PAGES) -> None:
         self._session = session
+        self._max_pages = max_pages
 
     def close(self) -> None:
         """Close the connections that are kept open; the next call makes new ones."""
         self._session.close()
 
-    # Backups
-
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
-        """Start a manual backup. Not repeated after an ambiguous failure: look for the name first."""
+        """Start a manual backup. After an ambiguous failure list the backups before this is called again."""
         body: dict[str, object] = {"instance_id": instance_id, "name": name}
         if description:
             body["description"] = description
-        call = Call("create backup", "POST", "/backups/create", self._session.family(), changes=True, body=body)
-        answer = self._session.call(call)
-        content = parse_body(answer.content) or {}
+        request = ApiRequest(
+            "create backup", "POST", "/backups/create", self._session.api_prefix, is_mutating=True, body=body
+        )
+        response = self._session.send(request)
+        content = parse_body(response.content) or {}
         try:
             return CreatedBackup.model_validate({"backup": content["backup"], "job_id": content.get("job_id")})
         except (KeyError, ValidationError) as error:
-            raise self._unusable(call, answer, "has no backup.id") from error
+            raise _unusable(request, response, "has no backup.id") from error
 
     def list_backups(
         self,
@@ -68,7 +61,7 @@ class GaussDBApi:
         name: str | None = None,
         instance_name: str | None = None,
     ) -> Iterator[Backup]:
-        """List backups, page by page as they are asked for. Times bound when a backup began, inclusively.
+        """List backups; a page is requested when it is needed. Times bound the begin of a backup, inclusively.
 
         `name` and `instance_name` are filters of the path `v3` only, which is then used.
         """
@@ -82,74 +75,74 @@ class GaussDBApi:
             "instance_name": instance_name,
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
-        family = "v3" if name is not None or instance_name is not None else self._session.family()
-        call = Call("list backups", "GET", "/backups", family, parameters=parameters)
-        return (Backup.model_validate(item) for item in self._pages(call, "backups"))
+        needs_v3 = name is not None or instance_name is not None
+        api_prefix = "v3" if needs_v3 else self._session.api_prefix
+        request = ApiRequest("list backups", "GET", "/backups", api_prefix, parameters=parameters)
+        return (Backup.model_validate(item) for item in self._list(request, "backups"))
 
     def delete_backup(self, backup_id: str) -> None:
-        """Ask for the deletion of one backup; it leaves the list a while later."""
-        self._session.call(Call("delete backup", "DELETE", f"/backups/{backup_id}", "v3", changes=True))
+        """Request the deletion of one backup; it stays in the list for a while."""
+        self._session.send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
-        """Ask for the deletion of at most 50 backups; what was refused is in the answer, not raised."""
-        if not 1 <= len(backup_ids) <= MOST_DELETIONS:
-            expected = f"1 to {MOST_DELETIONS} backups"
+        """Request the deletion of at most 50 backups; what was refused is in the result, not raised."""
+        if not 1 <= len(backup_ids) <= MAX_DELETIONS:
+            expected = f"1 to {MAX_DELETIONS} backups"
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
         body: dict[str, object] = {"backup_ids": list(backup_ids)}
-        call = Call("delete backups", "DELETE", "/backups", "v3", changes=True, body=body)
-        answer = self._session.call(call)
-        content = parse_body(answer.content)
+        request = ApiRequest("delete backups", "DELETE", "/backups", "v3", is_mutating=True, body=body)
+        response = self._session.send(request)
+        content = parse_body(response.content)
         if content is None:
-            raise self._unusable(call, answer, "cannot be read")
+            raise _unusable(request, response, "is malformed")
         results = [item for item in content.get("failed_results") or [] if isinstance(item, dict)]
         failed = {
             str(item.get("backup_id")): (str(item.get("error_code")), str(item.get("error_msg"))) for item in results
         }
         return BatchDeletion(deleted=tuple(id_ for id_ in backup_ids if id_ not in failed), failed=failed)
 
-    # Instances
-
     def list_instances(
         self, *, instance_id: str | None = None, name: str | None = None, tags: Mapping[str, str] | None = None
     ) -> Iterator[Instance]:
-        """List instances, page by page. `name` is exact, or with a leading `*` a part; all `tags` must be there."""
+        """List instances; a page is requested when it is needed.
+
+        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present.
+        """
         filters = {
             "id": instance_id,
             "name": name,
             "tags": ",".join(f"{k}={v}" for k, v in (tags or {}).items()) or None,
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
-        call = Call("list instances", "GET", "/instances", "v3", parameters=parameters)
-        return (Instance.model_validate(item) for item in self._pages(call, "instances"))
+        request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
+        return (Instance.model_validate(item) for item in self._list(request, "instances"))
 
-    # How
-
-    def _pages(self, call: Call, key: str) -> Iterator[dict[str, Any]]:
-        """Yield the records of all pages, each once: records that shift between pages while reading come twice."""
+    def _list(self, request: ApiRequest, key: str) -> Iterator[dict[str, Any]]:
+        """Yield the records of all pages, each once: a record that moves between pages is returned twice."""
         seen: set[str] = set()
-        for page in range(MOST_PAGES):
-            items = self._page(call, key, offset=page * PAGE)
+        for page in range(self._max_pages):
+            items = self._read_page(request, key, offset=page * PAGE_SIZE)
             fresh = [item for item in items if item["id"] not in seen]
             seen.update(item["id"] for item in fresh)
             yield from fresh
-            if len(items) < PAGE or not fresh:
+            if len(items) < PAGE_SIZE or not fresh:
                 return
-        raise TryLater(f"{call.operation}: the list does not end", api=ApiAnswer(call.operation))
+        raise TryLater(f"{request.operation}: the list does not end", api_call=FailedApiCall(request.operation))
 
-    def _page(self, call: Call, key: str, *, offset: int) -> list[dict[str, Any]]:
-        parameters = {**call.parameters, "offset": str(offset), "limit": str(PAGE)}
-        answer = self._session.read(replace(call, parameters=parameters))
-        items = (parse_body(answer.content) or {}).get(key)
+    def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> list[dict[str, Any]]:
+        parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}
+        response = self._session.read(replace(request, parameters=parameters))
+        items = (parse_body(response.content) or {}).get(key)
         if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
-            raise self._unusable(call, answer, f"has no list of {key}")
+            raise _unusable(request, response, f"has no list of {key}")
         return items
 
-    @staticmethod
-    def _unusable(call: Call, answer: Answer, what: str) -> TryLater:
-        """Explain an answer of success that cannot be used."""
-        api = ApiAnswer(call.operation, answer.http_status, None, request_id(answer.headers))
-        text = f"{call.operation}: the API answered {answer.http_status}, but the answer {what}: ask again later"
-        return TryLater(text, api=api, may_have_taken_effect=call.changes)
+
+def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLater:
+    """Make the error for a response of success that cannot be used."""
+    api_call = FailedApiCall(request.operation, response.http_status, None, request_id(response.headers))
+    text = f"{request.operation}: the API returned {response.http_status}, but the body {problem}: repeat it later"
+    return TryLater(text, api_call=api_call, may_have_taken_effect=request.is_mutating)
 
 
 def _format_time(when: datetime | None) -> str | None:

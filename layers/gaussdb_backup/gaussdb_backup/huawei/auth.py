@@ -1,4 +1,4 @@
-"""Authentication as `httpx.Auth`: the rules are in `signing.py`, these only apply them."""
+"""The two ways to authenticate, as `httpx.Auth`. The rules of signing are in `signing.py`."""
 
 import json
 from collections.abc import Callable, Generator
@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl
 import httpx
 
 from gaussdb_backup.domain.models import AccessKey, PasswordUser
-from gaussdb_backup.errors import ApiAnswer, TryLater
+from gaussdb_backup.errors import FailedApiCall, TryLater
 from gaussdb_backup.huawei import signing
-from gaussdb_backup.huawei.error_body import parse_body, parse_failure, request_id
+from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id
 from gaussdb_backup.huawei.error_table import make_iam_error
 
 Clock = Callable[[], datetime]
 
 SIGNED = ("content-type", "host", "x-language", "x-project-id", "x-sdk-date", "x-security-token")
-"""Headers that are signed: ours, and none that a proxy might touch."""
+"""Headers that are signed: our own, and none that a proxy might change."""
 
 
 class AccessKeyAuth(httpx.Auth):
@@ -25,13 +25,12 @@ class AccessKeyAuth(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, credentials: AccessKey, *, project_id: str, now: Clock) -> None:
-        """Take the key, the project it is used for and the clock."""
         self._credentials = credentials
         self._project_id = project_id
         self._now = now
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Sign the request as it will be sent."""
+        """Sign the request as it is sent."""
         self._sign(request)
         yield request
 
@@ -55,37 +54,36 @@ class AccessKeyAuth(httpx.Auth):
 
 
 class TokenAuth(httpx.Auth):
-    """Buys a token from IAM, uses it until shortly before its end, and buys one anew when the API refuses it.
+    """Requests a token from IAM, uses it until shortly before it expires, and requests another when the API refuses it.
 
-    One new token for each refused request, so a wrong user is not asked for in a loop. Two threads may buy one token
-    each; both are good.
+    At most one new token for each refused request, so a wrong user is not tried in a loop. Two threads may request one
+    token each; both are valid.
     """
 
     requires_response_body = True
     margin = timedelta(minutes=5)
-    operation = "get IAM token"
+    operation = "request IAM token"
 
     def __init__(self, user: PasswordUser, *, project_id: str, now: Clock) -> None:
-        """Take the user, the project the token is for and the clock."""
         self._user = user
         self._project_id = project_id
         self._now = now
         self._token = ""
-        self._good_until = datetime.min.replace(tzinfo=UTC)
+        self._valid_until = datetime.min.replace(tzinfo=UTC)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Put a token on the request; on refusal put a new one on it and send it again, once."""
-        bought = self._now() >= self._good_until
-        if bought:
-            self._keep((yield self._ask()))
+        is_new = self._now() >= self._valid_until
+        if is_new:
+            self._keep((yield self._token_request()))
         request.headers["X-Auth-Token"] = self._token
         response = yield request
-        if _refuses_token(response) and not bought:
-            self._keep((yield self._ask()))
+        if _is_token_refused(response) and not is_new:
+            self._keep((yield self._token_request()))
             request.headers["X-Auth-Token"] = self._token
             yield request
 
-    def _ask(self) -> httpx.Request:
+    def _token_request(self) -> httpx.Request:
         user = {
             "name": self._user.user_name,
             "password": self._user.password.get_secret_value(),
@@ -100,30 +98,30 @@ class TokenAuth(httpx.Auth):
         token = response.headers.get("X-Subject-Token")
         if response.is_success and token:
             self._token = token
-            self._good_until = _read_end(response.content, default=self._now() + timedelta(hours=1)) - self.margin
+            self._valid_until = _parse_expiry(response.content, default=self._now() + timedelta(hours=1)) - self.margin
             return
         if response.is_success:
-            api = ApiAnswer(self.operation, response.status_code, None, request_id(response.headers))
-            raise TryLater(f"{self.operation}: IAM answered without a token: ask again later", api=api)
-        failure = parse_failure(response.status_code, response.headers, response.content)
-        raise make_iam_error(failure, operation=self.operation)
+            api_call = FailedApiCall(self.operation, response.status_code, None, request_id(response.headers))
+            raise TryLater(f"{self.operation}: IAM returned no token: repeat it later", api_call=api_call)
+        body = parse_error_body(response.status_code, response.headers, response.content)
+        raise make_iam_error(body, operation=self.operation)
 
 
 def make_auth(credentials: AccessKey | PasswordUser, *, project_id: str, now: Clock) -> httpx.Auth:
-    """Pick the way to authenticate that the credentials are for."""
+    """Return the way to authenticate that the credentials are for."""
     if isinstance(credentials, AccessKey):
         return AccessKeyAuth(credentials, project_id=project_id, now=now)
     return TokenAuth(credentials, project_id=project_id, now=now)
 
 
-def _refuses_token(response: httpx.Response) -> bool:
+def _is_token_refused(response: httpx.Response) -> bool:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         return True
-    failure = parse_failure(response.status_code, response.headers, response.content)
-    return (failure.http_status, failure.error_code) == (httpx.codes.FORBIDDEN, "DBS.280056")
+    body = parse_error_body(response.status_code, response.headers, response.content)
+    return (body.http_status, body.error_code) == (httpx.codes.FORBIDDEN, "DBS.280056")
 
 
-def _read_end(content: bytes, *, default: datetime) -> datetime:
+def _parse_expiry(content: bytes, *, default: datetime) -> datetime:
     token = (parse_body(content) or {}).get("token")
     try:
         return datetime.fromisoformat(str(token["expires_at"])).astimezone(UTC)  # type: ignore[index]  # TypeError is caught

@@ -1,4 +1,7 @@
-"""Reading answers of the API, the gateway and IAM, whatever their shape (contract, section 7.1)."""
+"""Parsing of the bodies that the API, the gateway and IAM return, whatever their shape.
+
+Source: docs/reference/gaussdb_api.md, "Shapes of error bodies".
+"""
 
 import json
 from collections.abc import Mapping
@@ -15,8 +18,8 @@ _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What an answer that is no success says; `None` where it does not."""
+class ErrorBody:
+    """What a response that is no success says; `None` where it does not."""
 
     http_status: int
     error_code: str | None
@@ -25,7 +28,7 @@ class Failure:
 
 
 def parse_body(content: bytes) -> dict[str, Any] | None:
-    """Read a JSON object; anything else (HTML, a list, nothing) is `None`."""
+    """Parse a JSON object; anything else (HTML, a list, nothing) is `None`."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -33,11 +36,11 @@ def parse_body(content: bytes) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def parse_failure(http_status: int, headers: Mapping[str, str], content: bytes) -> Failure:
-    """Read code, message and request id out of an answer of any shape."""
+def parse_error_body(http_status: int, headers: Mapping[str, str], content: bytes) -> ErrorBody:
+    """Extract code, message and request id from a response of any shape."""
     body = parse_body(content) or {}
     code, message = next(filter(None, map(_find_code, _candidates(body))), (None, None))
-    return Failure(http_status, code, message, request_id(headers, body))
+    return ErrorBody(http_status, code, message, request_id(headers, body))
 
 
 def request_id(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:

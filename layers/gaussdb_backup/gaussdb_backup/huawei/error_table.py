@@ -1,7 +1,7 @@
-"""Which answer of the API means what: one table, by status and code, never by the text of a message.
+"""The class of error of each API response: one table, by status and code, never by the text of a message.
 
-Sources: contract, sections 7.2 (service) and 7.3 (gateway). A code may mean different things under different statuses,
-so both are looked up; what the table does not list is decided by its status.
+Sources: docs/reference/gaussdb_api.md, "Error codes of the service" and "Error codes of the gateway". A code may have
+another rule under another status, so the key is both; a code that is not in the table is classed by its status.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from gaussdb_backup.errors import (
-    ApiAnswer,
     CredentialsRefused,
+    FailedApiCall,
     FixConfiguration,
     FixRequest,
     GaussDBBackupError,
@@ -21,38 +21,38 @@ from gaussdb_backup.errors import (
     PermissionDenied,
     TryLater,
 )
-from gaussdb_backup.huawei.error_body import Failure
+from gaussdb_backup.huawei.error_body import ErrorBody
 
-LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""A longer wait than this, which the API may ask for, is cut: a night's backups cannot wait for it."""
+MAX_RETRY_AFTER = timedelta(hours=1)
+"""A longer delay is cut to this: the backups of a run cannot wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ErrorRule:
     """The class of error, and what its reader does next."""
 
     error: type[GaussDBBackupError]
     advice: str
 
 
-BAD_REQUEST = Meaning(FixRequest, "correct the request; repeating it as it is will not help")
-NO_INSTANCE = Meaning(FixRequest, "check instance_id and that the connection is the one of its project")
-NO_BACKUP = Meaning(FixRequest, "the backup is gone already, or was never in this project")
-TAKEN = Meaning(NameTaken, "put {scheduled_time} into the name_template, or delete the backup that has the name")
-BUSY = Meaning(InstanceBusy, "another operation runs on the instance; ask again later")
-LATER = Meaning(TryLater, "ask again later")
-THROTTLED = Meaning(TryLater, "too many calls; ask again later")
-FROZEN = Meaning(GiveUp, "the instance is frozen: settle the account, then ask again")
-FULL = Meaning(GiveUp, "the instance's storage is full: extend it, then ask again")
-QUOTA = Meaning(GiveUp, "a quota of the project is used up: raise it, then ask again")
-REFUSED = Meaning(CredentialsRefused, "correct the credentials in the connection's secret (and this machine's clock)")
-DENIED = Meaning(PermissionDenied, "give the cloud user the permission, or use another connection")
-NO_PATH = Meaning(FixConfiguration, "check endpoint and api_version in the connection's secret")
-BROKEN = Meaning(GiveUp, "the gateway is misconfigured: open a support case with the request id")
+BAD_REQUEST = ErrorRule(FixRequest, "correct the request; repeating it as it is will not help")
+NO_INSTANCE = ErrorRule(FixRequest, "check instance_id and that the connection is the one of its project")
+NO_BACKUP = ErrorRule(FixRequest, "the backup is gone already, or was never in this project")
+TAKEN = ErrorRule(NameTaken, "put {scheduled_time} into the name_template, or delete the backup that has the name")
+BUSY = ErrorRule(InstanceBusy, "another operation runs on the instance; repeat it later")
+LATER = ErrorRule(TryLater, "repeat it later")
+THROTTLED = ErrorRule(TryLater, "too many calls; repeat it later")
+FROZEN = ErrorRule(GiveUp, "the instance is frozen: settle the account, then repeat it")
+FULL = ErrorRule(GiveUp, "the instance's storage is full: extend it, then repeat it")
+QUOTA = ErrorRule(GiveUp, "a quota of the project is used up: raise it, then repeat it")
+REFUSED = ErrorRule(CredentialsRefused, "correct the credentials in the connection's secret (and this machine's clock)")
+DENIED = ErrorRule(PermissionDenied, "give the cloud user the permission, or use another connection")
+NO_PATH = ErrorRule(FixConfiguration, "check endpoint and api_version in the connection's secret")
+BROKEN = ErrorRule(GiveUp, "the gateway is misconfigured: open a support case with the request id")
 
 
-def _rows(status: int, codes: Iterable[str], meaning: Meaning) -> dict[tuple[int, str], Meaning]:
-    return {(status, code): meaning for code in codes}
+def _rows(status: int, codes: Iterable[str], rule: ErrorRule) -> dict[tuple[int, str], ErrorRule]:
+    return {(status, code): rule for code in codes}
 
 
 def _dbs(numbers: str) -> list[str]:
@@ -63,7 +63,7 @@ def _apigw(numbers: str) -> list[str]:
     return [f"APIGW.{number}" for number in numbers.split()]
 
 
-TABLE: dict[tuple[int, str], Meaning] = {
+TABLE: dict[tuple[int, str], ErrorRule] = {
     **_rows(400, _dbs("200001 200004 280001 290000 280204 212017 200006 280277 280127 280404 280439"), BAD_REQUEST),
     **_rows(400, _dbs("280216 280253 201103 201101 201106 280250 280251 201210 280124 201204"), BAD_REQUEST),
     **_rows(400, _dbs("280449"), FROZEN),
@@ -92,13 +92,13 @@ TABLE: dict[tuple[int, str], Meaning] = {
 }
 """Every 5xx is `LATER` by its status."""
 
-BY_STATUS: dict[int, Meaning] = {401: REFUSED, 403: DENIED, 408: LATER, 409: BUSY, 413: BAD_REQUEST, 429: THROTTLED}
+BY_STATUS: dict[int, ErrorRule] = {401: REFUSED, 403: DENIED, 408: LATER, 409: BUSY, 413: BAD_REQUEST, 429: THROTTLED}
 """What a status means where the table does not list its code. An unknown conflict counts as busy: that ends at the
-deadline of its request, while refusing it for good might lose a backup over a code that is new."""
+age limit of its request, while refusing it for good might lose a backup over a code that is new."""
 
 
-def find_meaning(http_status: int, error_code: str | None) -> Meaning:
-    """Look an answer up; older gateways write `APIG.` for `APIGW.`."""
+def find_rule(http_status: int, error_code: str | None) -> ErrorRule:
+    """Return the rule for a response. Older gateways write `APIG.` for `APIGW.`."""
     code = (error_code or "").replace("APIG.", "APIGW.", 1)
     if known := TABLE.get((http_status, code)) or BY_STATUS.get(http_status):
         return known
@@ -108,49 +108,49 @@ def find_meaning(http_status: int, error_code: str | None) -> Meaning:
 
 
 def make_error(
-    failure: Failure, *, operation: str, changes: bool, retry_after: timedelta | None = None
+    body: ErrorBody, *, operation: str, is_mutating: bool, retry_after: timedelta | None = None
 ) -> GaussDBBackupError:
-    """Make the error for an answer that is no success.
+    """Make the error for a response that is no success.
 
-    `changes` tells that the call changes something in the cloud: a server error may then have come after the work.
+    After a server error, a call that `is_mutating` may have taken effect.
     """
-    meaning = find_meaning(failure.http_status, failure.error_code)
-    api = ApiAnswer(operation, failure.http_status, failure.error_code, failure.request_id)
-    code = f" {failure.error_code}" if failure.error_code else ""
-    text = f"{operation}: the API answered {failure.http_status}{code}{_quote(failure, meaning)}: {meaning.advice}"
-    if issubclass(meaning.error, TryLater):
-        effect = changes and failure.http_status >= 500  # noqa: PLR2004 - the class of server errors
-        return meaning.error(text, api=api, retry_after=retry_after, may_have_taken_effect=effect)
-    return meaning.error(text, api=api)
+    rule = find_rule(body.http_status, body.error_code)
+    api_call = FailedApiCall(operation, body.http_status, body.error_code, body.request_id)
+    code = f" {body.error_code}" if body.error_code else ""
+    text = f"{operation}: the API returned {body.http_status}{code}{_quote(body, rule)}: {rule.advice}"
+    if issubclass(rule.error, TryLater):
+        effect = is_mutating and body.http_status >= 500  # noqa: PLR2004 - the class of server errors
+        return rule.error(text, api_call=api_call, retry_after=retry_after, may_have_taken_effect=effect)
+    return rule.error(text, api_call=api_call)
 
 
-def make_iam_error(failure: Failure, *, operation: str) -> GaussDBBackupError:
-    """Make the error for a token that IAM does not give: the secret is to be corrected, not a request."""
-    meaning = find_meaning(failure.http_status, None)
-    if not issubclass(meaning.error, FixRequest):
-        return make_error(replace(failure, error_code=None), operation=operation, changes=False)
-    api = ApiAnswer(operation, failure.http_status, failure.error_code, failure.request_id)
+def make_iam_error(body: ErrorBody, *, operation: str) -> GaussDBBackupError:
+    """Make the error for a token that IAM refuses: the secret is to be corrected, not a request."""
+    rule = find_rule(body.http_status, None)
+    if not issubclass(rule.error, FixRequest):
+        return make_error(replace(body, error_code=None), operation=operation, is_mutating=False)
+    api_call = FailedApiCall(operation, body.http_status, body.error_code, body.request_id)
     advice = "check iam_endpoint, domain_name, user_name and project_id in the connection's secret"
-    return FixConfiguration(f"{operation}: IAM answered {failure.http_status}: {advice}", api=api)
+    return FixConfiguration(f"{operation}: IAM returned {body.http_status}: {advice}", api_call=api_call)
 
 
-def _quote(failure: Failure, meaning: Meaning) -> str:
-    """Quote the API's own words, but not where it echoes what was signed, which may be a security token."""
-    if not failure.message or meaning in (REFUSED, DENIED):
+def _quote(body: ErrorBody, rule: ErrorRule) -> str:
+    """Quote the API's message, but not where it echoes what was signed, which may be a security token."""
+    if not body.message or rule in (REFUSED, DENIED):
         return ""
-    words = "".join(character if character.isprintable() else " " for character in failure.message[:200])
+    words = "".join(character if character.isprintable() else " " for character in body.message[:200])
     return f" ({words})"
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, in seconds or as a date; `None` where there is none that can be read."""
+    """Parse a Retry-After header, in seconds or as a date; `None` where there is none that is well-formed."""
     if not value:
         return None
     try:
-        wait = timedelta(seconds=int(value)) if value.strip().isdigit() else _until(value, now)
+        delay = timedelta(seconds=int(value)) if value.strip().isdigit() else _until(value, now)
     except (ValueError, OverflowError):
         return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+    return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)
 
 
 def _until(value: str, now: datetime) -> timedelta:

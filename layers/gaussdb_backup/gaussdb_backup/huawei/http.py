@@ -1,97 +1,97 @@
-"""Sending one request: a whole answer within the time, or an error of ours with the operation in it."""
+"""One HTTP request and its whole response within a time limit, or an error that names the operation."""
 
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
 
-from gaussdb_backup.errors import ApiAnswer, FixConfiguration, GaussDBBackupError, TryLater
+from gaussdb_backup.errors import FailedApiCall, FixConfiguration, GaussDBBackupError, TryLater
 
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer; a page of the list has well under one megabyte."""
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+"""A page of a list has well under one megabyte."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """Errors before anything reached the API."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the API. `changes` tells that it changes something in the cloud; `family` is its path's beginning."""
+class ApiRequest:
+    """One request to the API. `path` is what follows the project id; `is_mutating` means that it changes the cloud."""
 
     operation: str
     method: str
     path: str
-    family: str
-    changes: bool = False
+    api_prefix: str
+    is_mutating: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     body: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer: status, headers and body."""
+class ApiResponse:
+    """A whole response."""
 
     http_status: int
     headers: httpx.Headers
     content: bytes
 
 
-class _TooLate(Exception):
-    """The answer did not end in time."""
+class _ResponseTooSlow(Exception):
+    """The body did not end in time."""
 
 
-class _TooLarge(Exception):
-    """The answer did not end at all."""
+class _ResponseTooLarge(Exception):
+    """The body is larger than any that is expected."""
 
 
-def send(client: httpx.Client, request: httpx.Request, call: Call, *, timeout: timedelta) -> Answer:
-    """Send one request and read its answer whole, within `timeout` for all of the body.
+def send(
+    client: httpx.Client, http_request: httpx.Request, api_request: ApiRequest, *, timeout: timedelta
+) -> ApiResponse:
+    """Send one request and read its response whole, within `timeout` for all of the body.
 
-    A slowly dripping answer ends with the time too, which httpx's own timeouts, one for each read, would not do.
+    The body has a deadline of its own, since httpx's timeouts are per read: a slowly dripping body would never end.
     Raises `TryLater` for whatever may pass, `FixConfiguration` for an address that does not work.
     """
     deadline = time.monotonic() + timeout.total_seconds()
     try:
-        response = client.send(request, stream=True)
+        response = client.send(http_request, stream=True)
         try:
-            return Answer(response.status_code, response.headers, _read(response, lambda: time.monotonic() > deadline))
+            return ApiResponse(response.status_code, response.headers, _read_body(response, deadline))
         finally:
             response.close()
-    except (httpx.HTTPError, httpx.InvalidURL, _TooLate, _TooLarge) as error:
-        raise _explain(error, request, call) from error
+    except (httpx.HTTPError, httpx.InvalidURL, _ResponseTooSlow, _ResponseTooLarge) as error:
+        raise _make_error(error, http_request, api_request) from error
 
 
-def _read(response: httpx.Response, is_late: Callable[[], bool]) -> bytes:
-    if response.is_stream_consumed:  # the authentication read it already
+def _read_body(response: httpx.Response, deadline: float) -> bytes:
+    if response.is_stream_consumed:  # the authentication has read it
         return response.content
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk
-        if len(content) > LARGEST_ANSWER:
-            raise _TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        if is_late():
-            raise _TooLate("the answer did not end in time")
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise _ResponseTooLarge(f"the body is larger than {MAX_RESPONSE_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise _ResponseTooSlow("the body did not end in time")
     return bytes(content)
 
 
-def _explain(error: Exception, request: httpx.Request, call: Call) -> GaussDBBackupError:
-    host = request.url.host
+def _make_error(error: Exception, http_request: httpx.Request, api_request: ApiRequest) -> GaussDBBackupError:
+    host = http_request.url.host
     reason = f"{type(error).__name__.lstrip('_')}: {error}" if str(error) else type(error).__name__.lstrip("_")
-    api = ApiAnswer(call.operation)
+    api_call = FailedApiCall(api_request.operation)
     if _is_certificate_error(error):
-        text = (
-            f"{call.operation}: the certificate of {host} is not trusted ({reason}): check the endpoint in the secret"
-        )
-        return FixConfiguration(text, api=api)
+        text = f"the certificate of {host} is not trusted ({reason}): check the endpoint in the secret"
+        return FixConfiguration(f"{api_request.operation}: {text}", api_call=api_call)
     sent = not isinstance(error, _NOT_SENT)
-    state = "no good answer came from" if sent else "no connection to"
+    problem = "no good response from" if sent else "no connection to"
+    text = f"{problem} {host} ({reason}): repeat it later; if it stays, check the endpoint in the secret"
     return TryLater(
-        f"{call.operation}: {state} {host} ({reason}): ask again later; if it stays, check the endpoint in the secret",
-        api=api,
-        may_have_taken_effect=sent and call.changes,
+        f"{api_request.operation}: {text}",
+        api_call=api_call,
+        may_have_taken_effect=sent and api_request.is_mutating,
     )
 
 

@@ -1,4 +1,4 @@
-"""One connection to the API: whom to call as, on which path, and what is tried again."""
+"""The session of one connection: authentication, API prefix, retries of reads, circuit breaker."""
 
 import json
 import time
@@ -8,32 +8,43 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import httpx
+import tenacity
 
+from gaussdb_backup import __version__
 from gaussdb_backup.domain.models import Connection
-from gaussdb_backup.errors import CredentialsRefused
+from gaussdb_backup.errors import CredentialsRefused, TryLater
 from gaussdb_backup.huawei.auth import make_auth
-from gaussdb_backup.huawei.error_body import parse_failure
+from gaussdb_backup.huawei.error_body import parse_error_body
 from gaussdb_backup.huawei.error_table import make_error, parse_retry_after
-from gaussdb_backup.huawei.http import Answer, Call, send
-from gaussdb_backup.huawei.retries import retry_reads
+from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
 
-USER_AGENT = "gaussdb-backup/1"
+USER_AGENT = f"gaussdb-backup/{__version__}"
+READ_ATTEMPTS = 3
+MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
+"""A longer delay, where the API asks for one, is for the queue: a function costs money while it waits."""
 
-Guard = Callable[[Callable[[], Answer]], Answer]
+_jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 
 
 class ConnectionSource(Protocol):
-    """Where the client learns where and as whom to call."""
+    """Where a session gets endpoint and credentials from."""
 
     def current(self) -> Connection:
         """Return the connection as last read."""
 
     def reread(self) -> Connection:
-        """Read it anew."""
+        """Read it again."""
+
+
+class CircuitBreaker(Protocol):
+    """What may refuse a call before it is made."""
+
+    def call[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function, or raise in its place."""
 
 
 class Session:
-    """Sends calls for one connection. Refused credentials are read again once. Not for several threads at a time."""
+    """Sends requests for one connection. Refused credentials are read again once. Not safe for several threads."""
 
     def __init__(
         self,
@@ -41,77 +52,89 @@ class Session:
         *,
         timeout: timedelta,
         now: Callable[[], datetime],
-        guard: Guard = lambda call: call(),
-        on_version_switch: Callable[[], None] = lambda: None,
+        circuit_breaker: CircuitBreaker | None = None,
+        on_api_version_switch: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`timeout` is for one call. `on_version_switch` is told when the documented path is gone for good.
-
-        `guard` makes each call, or raises in its place.
-        """
+        """`timeout` is for one call. `on_api_version_switch` is called once, when the documented path is gone."""
         self._source = source
         self._timeout = timeout
         self._now = now
-        self._guard = guard
-        self._on_version_switch = on_version_switch
-        self._retry = retry_reads(sleep)
+        self._circuit_breaker = circuit_breaker
+        self._on_api_version_switch = on_api_version_switch
         self._transport = transport
         self._connection: Connection | None = None
         self._client: httpx.Client | None = None
-        self._switched = False
+        self._has_switched = False
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
+            retry=tenacity.retry_if_exception(_is_worth_repeating),
+            wait=_delay,
+            sleep=sleep,
+            reraise=True,
+        )
 
     def close(self) -> None:
-        """Close the connections that are kept open; the next call makes new ones."""
+        """Close the connections that are kept open; the next request makes new ones."""
         if self._client is not None:
             self._client.close()
             self._client = self._connection = None
 
-    def read(self, call: Call) -> Answer:
-        """Make a call that only reads: it is tried three times."""
-        answer: Answer = self._retry(self.call, call)
-        return answer
+    @property
+    def api_prefix(self) -> str:
+        """The first part of the paths: what the secret names, or the successor that is served in its place."""
+        return "v3" if self._has_switched else self._source.current().api_version
 
-    def call(self, call: Call) -> Answer:
-        """Make a call; return its answer of success. Raises the errors of `gaussdb_backup.errors`."""
-        return self._guard(lambda: self._call(call))
+    def read(self, request: ApiRequest) -> ApiResponse:
+        """Send a request that only reads: three attempts."""
+        response: ApiResponse = self._retrying(self.send, request)
+        return response
 
-    def _call(self, call: Call) -> Answer:
-        """Make one call; on the successor's path if that one is gone, with the secret read anew if refused."""
+    def send(self, request: ApiRequest) -> ApiResponse:
+        """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`."""
+        if self._circuit_breaker is None:
+            return self._send_rereading_secret(request)
+        return self._circuit_breaker.call(self._send_rereading_secret, request)
+
+    def _send_rereading_secret(self, request: ApiRequest) -> ApiResponse:
         try:
-            return self._attempt(call, self._source.current())
+            return self._send_on_served_path(request, self._source.current())
         except CredentialsRefused:
             stale, fresh = self._connection, self._source.reread()
             if fresh == stale:
                 raise
-            return self._attempt(call, fresh)
+            return self._send_on_served_path(request, fresh)
 
-    def _attempt(self, call: Call, connection: Connection) -> Answer:
-        answer = self._send(call, connection)
-        if call.family == "mysql/v3" and self._is_gone(answer):
-            answer = self._send(replace(call, family="v3"), connection)
-            self._switch(answer)
-        if 200 <= answer.http_status < 300:  # noqa: PLR2004 - success
-            return answer
-        failure = parse_failure(answer.http_status, answer.headers, answer.content)
-        retry_after = parse_retry_after(answer.headers.get("Retry-After"), now=self._now())
-        raise make_error(failure, operation=call.operation, changes=call.changes, retry_after=retry_after)
+    def _send_on_served_path(self, request: ApiRequest, connection: Connection) -> ApiResponse:
+        """Send; where the documented path is no longer served, send to its successor's."""
+        response = self._send_once(request, connection)
+        if request.api_prefix == "mysql/v3" and _is_unknown_path(response):
+            response = self._send_once(replace(request, api_prefix="v3"), connection)
+            self._switch_api_version(response)
+        if 200 <= response.http_status < 300:  # noqa: PLR2004 - success
+            return response
+        body = parse_error_body(response.http_status, response.headers, response.content)
+        retry_after = parse_retry_after(response.headers.get("Retry-After"), now=self._now())
+        raise make_error(body, operation=request.operation, is_mutating=request.is_mutating, retry_after=retry_after)
 
-    def _switch(self, answer: Answer) -> None:
-        """Stay with the successor's path if that one is served; if it is not either, the address is wrong."""
-        if not self._switched and not self._is_gone(answer):
-            self._switched = True
-            self._on_version_switch()
+    def _switch_api_version(self, response: ApiResponse) -> None:
+        """Stay with the successor's path if that one is served; if it is not either, the endpoint is wrong."""
+        if self._has_switched or _is_unknown_path(response):
+            return
+        self._has_switched = True
+        if self._on_api_version_switch:
+            self._on_api_version_switch()
 
-    def _send(self, call: Call, connection: Connection) -> Answer:
-        client = self._connect(connection)
-        url = f"{connection.endpoint}/{call.family}/{connection.project_id}{call.path}"
-        content = None if call.body is None else json.dumps(call.body, ensure_ascii=False).encode()
-        request = client.build_request(call.method, url, params=call.parameters or None, content=content)
-        return send(client, request, call, timeout=self._timeout)
+    def _send_once(self, request: ApiRequest, connection: Connection) -> ApiResponse:
+        client = self._client_for(connection)
+        url = f"{connection.endpoint}/{request.api_prefix}/{connection.project_id}{request.path}"
+        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+        http_request = client.build_request(request.method, url, params=request.parameters or None, content=content)
+        return send(client, http_request, request, timeout=self._timeout)
 
-    def _connect(self, connection: Connection) -> httpx.Client:
-        """Return the client for the connection, a new one when it has changed."""
+    def _client_for(self, connection: Connection) -> httpx.Client:
+        """Return the HTTP client of the connection, a new one when it has changed."""
         if self._client is None or connection != self._connection:
             self.close()
             self._client = httpx.Client(
@@ -125,12 +148,19 @@ class Session:
             self._connection = connection
         return self._client
 
-    def family(self) -> str:
-        """Return the beginning of the paths that the connection asks for, or what serves in its place."""
-        return "v3" if self._switched else self._source.current().api_version
 
-    @staticmethod
-    def _is_gone(answer: Answer) -> bool:
-        failure = parse_failure(answer.http_status, answer.headers, answer.content)
-        code = (failure.error_code or "").replace("APIG.", "APIGW.", 1)
-        return (failure.http_status, code) == (httpx.codes.NOT_FOUND, "APIGW.0101")
+def _is_unknown_path(response: ApiResponse) -> bool:
+    """Return whether the gateway does not know the path (docs/reference/gaussdb_api.md, "Paths and versions")."""
+    body = parse_error_body(response.http_status, response.headers, response.content)
+    code = (body.error_code or "").replace("APIG.", "APIGW.", 1)
+    return (body.http_status, code) == (httpx.codes.NOT_FOUND, "APIGW.0101")
+
+
+def _is_worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= MAX_IN_PROCESS_DELAY)
+
+
+def _delay(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    retry_after = error.retry_after if isinstance(error, TryLater) else None
+    return retry_after.total_seconds() if retry_after is not None else _jittered_delay(state)

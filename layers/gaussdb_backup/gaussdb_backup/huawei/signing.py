@@ -1,4 +1,7 @@
-"""AK/SK signing, SDK-HMAC-SHA256: pure functions, one for each step of the rule (contract, section 8.2)."""
+"""AK/SK signing, SDK-HMAC-SHA256: one function for each step.
+
+Source: docs/reference/gaussdb_api.md, "Signing with an access key".
+"""
 
 import hashlib
 import hmac
@@ -13,12 +16,12 @@ _UNRESERVED = "-_.~"
 
 
 def format_date(when: datetime) -> str:
-    """Write an aware time as the date header wants it: `20260115T093000Z`."""
+    """Format an aware time for the date header: `20260115T093000Z`."""
     return when.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def canonical_path(raw_path: str) -> str:
-    """Encode each segment of a path anew and end it with a slash, which stands here only, never on the wire."""
+    """Encode each segment of a path again; the slash at the end is in the canonical request only, never on the wire."""
     segments = (quote(unquote_to_bytes(segment), safe=_UNRESERVED) for segment in raw_path.split("/"))
     path = "/".join(segments)
     return path if path.endswith("/") else path + "/"
@@ -27,19 +30,19 @@ def canonical_path(raw_path: str) -> str:
 def canonical_query(parameters: Sequence[tuple[str, str]]) -> str:
     """Sort parameters by name, then value, and encode both; an empty value gives `name=`.
 
-    It is also what goes onto the wire: what was signed is what is sent.
+    The query is sent in this form too: what is signed is what is sent.
     """
     ordered = sorted(parameters)
     return "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in ordered)
 
 
 def signed_headers(headers: Mapping[str, str]) -> str:
-    """Name the headers in lower case, in order."""
+    """Return the names of the headers in lower case, sorted."""
     return ";".join(sorted(name.lower() for name in headers))
 
 
 def canonical_headers(headers: Mapping[str, str]) -> str:
-    """Write one line `name:value` for each header, in the order of `signed_headers`."""
+    """Return one line `name:value` for each header, in the order of `signed_headers`."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
     return "".join(f"{name}:{values[name]}\n" for name in sorted(values))
 
@@ -71,5 +74,5 @@ def signature(secret_key: str, text: str) -> str:
 
 
 def authorization(access_key: str, headers: Mapping[str, str], signed: str) -> str:
-    """Write the value of the Authorization header."""
+    """Return the value of the Authorization header."""
     return f"{ALGORITHM} Access={access_key}, SignedHeaders={signed_headers(headers)}, Signature={signed}"

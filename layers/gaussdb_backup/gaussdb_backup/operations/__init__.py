@@ -1,1 +1,1 @@
-"""Use-cases: one operation, one function, one file, named by its verb."""
+"""The use-cases, one a file, each named by its verb."""

@@ -1,37 +1,64 @@
 """Turn one plan into one request per instance."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from gaussdb_backup.domain.models import Instance
-from gaussdb_backup.domain.plan import Decision, Plan, Verdict, decide
+from gaussdb_backup.domain.plan import Action, Decision, Plan, decide
+from gaussdb_backup.errors import TryLater
 
-NOT_TAKEN = "the queue did not take its request: dispatch the plan again, nothing is made twice by it"
+NOT_QUEUED = "the queue did not take its request: dispatch the plan again, nothing is made twice by it"
 
 
-class InstanceList(Protocol):
-    """What dispatching needs of the cloud."""
+class InstanceApi(Protocol):
+    """The calls of the API that dispatching needs."""
 
     def list_instances(self, *, tags: Mapping[str, str] | None = None) -> Iterable[Instance]:
         """List the instances of the project that have these tags."""
 
 
-def dispatch_backups(
-    plan: Plan, *, api: InstanceList, send: Callable[[Sequence[str]], Sequence[bool]]
-) -> list[Decision]:
-    """Send one request per selected instance; return what became of each, none of them sent if it is a dry run.
+class RequestQueue(Protocol):
+    """Where requests are sent."""
 
-    `send` takes bodies and tells for each whether the queue has it; one that it has not is refused. Running it again
-    for the same run sends the same requests, of which each makes one backup. Raises what the API raises.
+    def send_all(self, bodies: Sequence[str]) -> Sequence[bool]:
+        """Send messages; return for each whether the queue has it."""
+
+
+class Reporter(Protocol):
+    """What logs and counts."""
+
+    def add(self, **log_fields: object) -> None:
+        """Add fields to each later record, to that of an error too."""
+
+    def plan_dispatched(self, decisions: Sequence[Decision], *, dry_run: bool) -> None:
+        """Report what was done about each instance."""
+
+
+def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, reporter: Reporter) -> list[Decision]:
+    """Send one request per selected instance; return what was done about each. A dry run sends none.
+
+    Running it again for the same run sends the same requests, each of which makes one backup. Raises what the API
+    raises; `TryLater` if the queue did not take every request, after all have been reported.
     """
+    reporter.add(**plan.log_fields)
     decisions = decide(plan, api.list_instances(tags=plan.select.tags or None))
-    if plan.dry_run:
-        return decisions
-    queued = [decision for decision in decisions if decision.request]
-    taken = send([decision.request.model_dump_json(exclude_none=True) for decision in queued if decision.request])
-    lost = {decision.instance_id for decision, done in zip(queued, taken, strict=True) if not done}
+    if not plan.dry_run:
+        decisions = _send(decisions, queue)
+    reporter.plan_dispatched(decisions, dry_run=plan.dry_run)
+    if lost := sum(1 for decision in decisions if decision.reason == NOT_QUEUED):
+        raise TryLater(f"the queue did not take {lost} of {len(decisions)} requests: dispatch the plan again")
+    return decisions
+
+
+def _send(decisions: Sequence[Decision], queue: RequestQueue) -> list[Decision]:
+    """Send the requests; a decision whose request the queue did not take becomes a rejection."""
+    to_send = [decision for decision in decisions if decision.request]
+    sent = queue.send_all(
+        [decision.request.model_dump_json(exclude_none=True) for decision in to_send if decision.request]
+    )
+    lost = {decision.instance_id for decision, is_sent in zip(to_send, sent, strict=True) if not is_sent}
     return [
-        replace(decision, verdict=Verdict.REJECTED, reason=NOT_TAKEN) if decision.instance_id in lost else decision
+        replace(decision, action=Action.REJECTED, reason=NOT_QUEUED) if decision.instance_id in lost else decision
         for decision in decisions
     ]

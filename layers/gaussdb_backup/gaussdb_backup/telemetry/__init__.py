@@ -1,1 +1,1 @@
-"""Log records and metrics, on Powertools."""
+"""Log records and metrics, on Powertools (docs/reference/logs_and_metrics.md)."""

@@ -1,4 +1,4 @@
-"""Facts for log records and events: what is known, under the names of the one vocabulary (design, section 3.5)."""
+"""The fields of log records and events, under the names of one vocabulary."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,8 +8,8 @@ from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
 
-def describe_backup(backup: Backup) -> dict[str, Any]:
-    """Describe a backup as the API does, in our names."""
+def backup_fields(backup: Backup) -> dict[str, Any]:
+    """Return a backup as the API describes it, under our names."""
     return {
         "backup_id": backup.id,
         "backup_name": backup.name,
@@ -21,21 +21,23 @@ def describe_backup(backup: Backup) -> dict[str, Any]:
     }
 
 
-def describe_error(error: GaussDBBackupError) -> dict[str, Any]:
-    """Describe an error: which class, what to do, and the API's own words for a support case."""
-    api, retry_after = error.api, error.retry_after if isinstance(error, TryLater) else None
+def error_fields(error: Exception) -> dict[str, Any]:
+    """Return class, message and, where the API returned the error, what a support case needs."""
+    if not isinstance(error, GaussDBBackupError):
+        return {"error_type": type(error).__name__}
+    api_call, retry_after = error.api_call, error.retry_after if isinstance(error, TryLater) else None
     return {
         "error_type": type(error).__name__,
         "error_message": str(error),
         "error_code": error.error_code,
-        "operation": api.operation if api else None,
-        "http_status": api.http_status if api else None,
-        "request_id": api.request_id if api else None,
+        "operation": api_call.operation if api_call else None,
+        "http_status": api_call.http_status if api_call else None,
+        "request_id": api_call.request_id if api_call else None,
         "retry_after_seconds": retry_after.total_seconds() if retry_after else None,
     }
 
 
-def readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not known and write times as ISO 8601."""
-    known = {key: value for key, value in facts.items() if value is not None}
+def to_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the unknown fields (`None`) and format times as ISO 8601."""
+    known = {key: value for key, value in fields.items() if value is not None}
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in known.items()}

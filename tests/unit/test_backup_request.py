@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request, read_facts
+from gaussdb_backup.domain.backup_request import BackupRequest, extract_log_fields, parse_backup_request
 from gaussdb_backup.domain.validation import parse_object
 from gaussdb_backup.errors import InvalidRequest
 
@@ -147,7 +147,7 @@ def test_whatever_comes_it_is_a_request_or_an_error_that_names_fields(data: dict
 
 
 def test_what_names_the_run_is_read_even_from_an_invalid_request() -> None:
-    facts = read_facts(
+    facts = extract_log_fields(
         {"instance_id": "short", "connection": "a b", "schedule": 7, "scheduled_time": "2026-11-23T01:30:00Z"}
     )
     assert facts == {"instance_id": "short", "scheduled_time": "2026-11-23T01:30:00Z"}

@@ -1,12 +1,12 @@
-"""A cloud, a clock and a client for tests: everything that several test files need."""
+"""An emulated cloud and a client of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
-from gaussdb_backup.huawei.api import GaussDBApi
+from gaussdb_backup.huawei.api import MAX_PAGES, GaussDBApi
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
 
@@ -14,20 +14,6 @@ PROJECT = gaussdb_emulator.Project().id
 KEY = gaussdb_emulator.AccessKey(access_key="EXAMPLEAK", secret_key="hush-hush-secret-key")
 USER = gaussdb_emulator.IamUser(domain_name="domain", user_name="backup", password="hush-hush-password")
 ORDERS, STOCK, BILLING = (f"{number:032x}in07" for number in (0xA1, 0xB2, 0xC3))
-RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self, now: datetime = RUN) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 class Source:
@@ -74,7 +60,8 @@ def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.
 
 
 def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
-    """A client of the emulator in this process; its waits cost no time."""
+    """A client of the emulator in this process; its delays cost no time."""
+    max_pages = options.pop("max_pages", MAX_PAGES)
     given = {
         "timeout": timedelta(seconds=5),
         "now": cloud.now,
@@ -82,4 +69,4 @@ def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **opti
         "transport": gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud)),
         **options,
     }
-    return GaussDBApi(Session(source or Source(by_key()), **given))
+    return GaussDBApi(Session(source or Source(by_key()), **given), max_pages=max_pages)

@@ -1,4 +1,4 @@
-"""A function whose process exits in the middle of a request leaves exactly one backup, which is followed."""
+"""A function whose process exits in the middle of a request leaves exactly one backup, which is tracked."""
 
 import json
 import multiprocessing
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from local import aws_emulator, gaussdb_emulator
-from tests.scenarios.dying import EXIT, run
-from tests.support import KEY, ORDERS, PROJECT, make_cloud
+from tests.helpers.crash import CRASH_POINTS
+from tests.helpers.crash_process import EXIT_STATUS, run
+from tests.helpers.gaussdb import KEY, ORDERS, PROJECT, make_cloud
 
 SPAWN = multiprocessing.get_context("spawn")
-POINTS = ("after the claim", "after the POST", "after the tracking message", "before the answer")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def run_process(*arguments: Any) -> int | None:
     return process.exitcode
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_exits_leaves_one_backup_that_is_followed(running: aws_emulator.LocalAws, point: str) -> None:
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_a_process_that_exits_leaves_one_backup_that_is_tracked(running: aws_emulator.LocalAws, point: str) -> None:
     cloud = make_cloud()
     environment = running.stack.environment("CreateBackupFunction", ALLOW_HTTP_ENDPOINT="true") | running.environment
     environment["TRACK_FIRST_DELAY_SECONDS"] = "1"
@@ -43,15 +43,15 @@ def test_a_process_that_exits_leaves_one_backup_that_is_followed(running: aws_em
         key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
         secret = {"endpoint": served.url, "project_id": PROJECT, **key}
         running.put_secret("gaussdb-backup/default", json.dumps(secret))
-        assert run_process(environment, event, point) == EXIT
-        assert len(cloud.backups(ORDERS)) == (0 if point == "after the claim" else 1)
-        time.sleep(2)  # the claim of a function ends with the function's time
+        assert run_process(environment, event, point) == EXIT_STATUS
+        assert len(cloud.backups(ORDERS)) == (0 if point == "after the idempotency record" else 1)
+        time.sleep(2)  # the record of an execution counts until the function's time is over
         assert run_process(environment, event, None) == 0
     [backup] = cloud.backups(ORDERS)
-    followed: set[str] = set()
+    tracked: set[str] = set()
     for _ in range(5):
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        followed |= {json.loads(message["Body"])["backup_id"] for message in messages}
-        if followed:
+        tracked |= {json.loads(message["Body"])["backup_id"] for message in messages}
+        if tracked:
             break
-    assert followed == {backup.id}
+    assert tracked == {backup.id}

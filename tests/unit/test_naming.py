@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussdb_backup.domain.backup_request import DEFAULT_NAME_TEMPLATE
-from gaussdb_backup.domain.naming import render_name, uses_instance_name
+from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
 from gaussdb_backup.errors import InvalidRequest
 
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
@@ -18,7 +18,7 @@ LEGAL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
 
 
 def render(template: str, **fields: Any) -> str:
-    return render_name(template, **{"instance_id": INSTANCE, "scheduled_time": RUN, **fields})
+    return render_backup_name(template, **{"instance_id": INSTANCE, "scheduled_time": RUN, **fields})
 
 
 @pytest.mark.parametrize(

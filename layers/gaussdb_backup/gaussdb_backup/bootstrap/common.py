@@ -1,0 +1,110 @@
+"""What the dependencies of several functions have in common."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from botocore.config import Config
+
+from gaussdb_backup.aws.circuit_breaker import RECOVERY_TIMEOUT, CircuitBreaker
+from gaussdb_backup.aws.secrets import SecretConnection
+from gaussdb_backup.huawei.api import GaussDBApi
+from gaussdb_backup.huawei.session import Session
+from gaussdb_backup.settings import Settings
+from gaussdb_backup.telemetry.metrics import Metrics
+from gaussdb_backup.telemetry.reporter import Reporter
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+AWS_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+"""Time limits so short that a function gets an error before its own time is over."""
+
+
+def utc_now() -> datetime:
+    """Return the present time. The clock is read here and nowhere else."""
+    return datetime.now(UTC)
+
+
+def make_aws_client(service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a boto3 client."""
+    return boto3.client(service, config=AWS_CONFIG)  # type: ignore[call-overload]  # any service
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What a function takes from the world around it: clock, chance, network and AWS. Tests replace them.
+
+    `jitter` returns a number from 0 to 1; `sleep` takes seconds; `transport` takes the place of httpx's own;
+    `recovery_timeout` is how long no call is made once credentials were refused.
+    """
+
+    now: Callable[[], datetime] = utc_now
+    jitter: Callable[[], float] = random.random
+    sleep: Callable[[float], None] = time.sleep
+    transport: httpx.BaseTransport | None = None
+    recovery_timeout: timedelta = RECOVERY_TIMEOUT
+    aws_client: Callable[[str], Any] = make_aws_client
+
+
+class ApiClients:
+    """One client of the API for each connection, kept for the life of the execution environment."""
+
+    def __init__(self, settings: Settings, *, reporter: Reporter, dynamodb: "DynamoDBClient", runtime: Runtime) -> None:
+        self._settings = settings
+        self._reporter = reporter
+        self._dynamodb = dynamodb
+        self._secrets = SecretsProvider(boto3_client=runtime.aws_client("secretsmanager"))
+        self._runtime = runtime
+        self._clients: dict[str, GaussDBApi] = {}
+
+    def for_connection(self, connection: str) -> GaussDBApi:
+        """Return the client of a connection. Its secret is read when the first call is made."""
+        if connection not in self._clients:
+            self._clients[connection] = self._make_client(connection)
+        return self._clients[connection]
+
+    def close(self) -> None:
+        """Close the network connections that are kept open."""
+        for client in self._clients.values():
+            client.close()
+
+    def _make_client(self, connection: str) -> GaussDBApi:
+        settings, runtime = self._settings, self._runtime
+        source = SecretConnection(
+            connection, secrets=self._secrets, prefix=settings.secret_prefix, allow_http=settings.allow_http_endpoint
+        )
+        circuit_breaker = CircuitBreaker(
+            connection,
+            table=settings.state_table,
+            client=self._dynamodb,
+            recovery_timeout=runtime.recovery_timeout,
+        )
+        session = Session(
+            source,
+            timeout=settings.http_timeout_seconds,
+            now=runtime.now,
+            circuit_breaker=circuit_breaker,
+            on_api_version_switch=partial(self._reporter.api_version_switched, connection=connection),
+            sleep=runtime.sleep,
+            transport=runtime.transport,
+        )
+        return GaussDBApi(session)
+
+
+def make_reporter[T: Reporter](kind: type[T], settings: Settings, logger: Logger) -> T:
+    """Return a reporter that emits the metrics as the settings say."""
+    metrics = Metrics(
+        namespace=settings.powertools_metrics_namespace,
+        service=settings.powertools_service_name,
+        per_instance=settings.metrics_per_instance,
+    )
+    return kind(logger, metrics)

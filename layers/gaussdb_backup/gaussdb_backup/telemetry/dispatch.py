@@ -1,0 +1,30 @@
+"""What `dispatch_backups` reports."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from gaussdb_backup.domain.plan import Action, Decision
+from gaussdb_backup.telemetry.log_fields import to_json
+from gaussdb_backup.telemetry.metrics import Metric
+from gaussdb_backup.telemetry.reporter import Reporter
+
+
+class DispatchReporter(Reporter):
+    """Reports about plans."""
+
+    def plan_dispatched(self, decisions: Sequence[Decision], *, dry_run: bool) -> None:
+        """Report what was done about each instance, and how many there were of each action."""
+        self.add(dry_run=dry_run)
+        for decision in decisions:
+            fields = {**self._log_fields, **decision.log_fields}
+            if decision.action is Action.REJECTED:
+                self._logger.error("backup request rejected", extra=to_json(fields))
+                self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
+            elif decision.action is Action.SKIPPED:
+                self._logger.warning("instance skipped", extra=to_json(fields))
+            else:
+                self._logger.debug("backup request queued", extra=to_json(fields))
+        counts = Counter(decision.action for decision in decisions)
+        summary = {**self._log_fields, **{action.value: counts[action] for action in Action}}
+        log = self._logger.info if decisions else self._logger.warning
+        log("plan dispatched", extra=to_json(summary))

@@ -1,0 +1,51 @@
+"""The vocabulary of the metrics, and how they are emitted (CloudWatch EMF)."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+
+class Metric(StrEnum):
+    """Every metric."""
+
+    BACKUP_BUILDING = "BackupBuilding"
+    BACKUP_COMPLETED = "BackupCompleted"
+    BACKUP_FAILED = "BackupFailed"
+    BACKUP_OVERDUE = "BackupOverdue"
+    BACKUP_MISSING = "BackupMissing"
+    BACKUP_UNKNOWN = "BackupUnknown"
+    BACKUP_REJECTED = "BackupRejected"
+    BACKUP_DEFERRED = "BackupDeferred"
+    BACKUP_DURATION = "BackupDuration"
+    BACKUP_SIZE = "BackupSize"
+    CONNECTION_UNUSABLE = "ConnectionUnusable"
+    UNEXPECTED_ERROR = "UnexpectedError"
+
+    @property
+    def unit(self) -> MetricUnit:
+        """The unit that CloudWatch shows."""
+        return {"BackupDuration": MetricUnit.Seconds, "BackupSize": MetricUnit.Megabytes}.get(self, MetricUnit.Count)
+
+
+class Metrics:
+    """Emits each value at once, so that a function killed a moment later has still emitted it."""
+
+    def __init__(self, *, namespace: str, service: str, per_instance: bool) -> None:
+        """`per_instance` adds the set of dimensions with the instance, which costs custom metrics."""
+        self._namespace = namespace
+        self._service = service
+        self._per_instance = per_instance
+
+    def emit(self, values: Mapping[Metric, float], log_fields: Mapping[str, Any]) -> None:
+        """Emit values under each set of dimensions: the service, the connection and perhaps the instance."""
+        metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
+        for metric, value in values.items():
+            metrics.add_metric(metric.value, metric.unit, value)
+        if connection := log_fields.get("connection"):
+            metrics.add_dimensions(service=self._service, connection=connection)
+            instance_id = log_fields.get("instance_id")
+            if instance_id and self._per_instance:
+                metrics.add_dimensions(service=self._service, connection=connection, instance_id=instance_id)
+        metrics.flush_metrics()

@@ -1,0 +1,90 @@
+"""One night with a moving clock, from the plan to the end of every backup, with every status there is."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from local import gaussdb_emulator
+from tests.helpers.clock import RUN
+from tests.helpers.scenario import Scenario, start_scenario
+
+ENDS = {
+    "well": {"backup_seconds": 900},
+    "available": {"backup_seconds": 300, "backup_ends": "AVAILABLE"},
+    "failing": {"backup_seconds": 600, "backup_ends": "FAILED"},
+    "stuck": {"backup_ends": None},
+    "new-word": {"backup_seconds": 120, "backup_ends": "ARCHIVING"},
+    "deleted": {"backup_seconds": 60},
+}
+
+
+@pytest.fixture
+def scenario() -> Iterator[Scenario]:
+    with start_scenario() as scenario:
+        for name in ("orders", "stock (übung)", "billing"):
+            scenario.cloud.remove_instance(next(item.id for item in scenario.cloud.instances() if item.name == name))
+        for number, (name, fields) in enumerate(ENDS.items(), 1000):
+            scenario.cloud.add_instances(gaussdb_emulator.Instance(id=f"{number:032x}in07", name=name, **fields))  # type: ignore[arg-type]  # a table
+        yield scenario
+
+
+def test_every_status_is_told_once_it_is_known(scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": RUN.isoformat()}
+    dispatch, create, track = (
+        scenario.function(name) for name in ("dispatch_backups", "create_backup", "track_backups")
+    )
+    assert len(dispatch(plan)["queued"]) == 6
+    while scenario.deliver_requests(create):
+        pass
+    _delete(scenario, "deleted")
+    end = scenario.clock() + timedelta(hours=12)
+    while scenario.tracking.messages and scenario.clock() < end:
+        if not scenario.deliver_tracking(track):
+            scenario.move_to(max(scenario.clock(), scenario.tracking.next_visible() or end))
+    names = {backup.id: backup.instance_name for backup in scenario.cloud.store.all()}
+    told = {names[backup_id]: status for backup_id, status in scenario.final_statuses().items()}
+    assert told == {
+        "well": "COMPLETED",
+        "available": "AVAILABLE",
+        "failing": "FAILED",
+        "stuck": "OVERDUE",
+        "new-word": "OVERDUE",
+        "deleted": "MISSING",
+    }
+    assert len(scenario.events.details) == 6
+    metrics = Counter(
+        name
+        for line in capsys.readouterr().out.splitlines()
+        if '"_aws"' in line
+        for name in (item["Name"] for item in json.loads(line)["_aws"]["CloudWatchMetrics"][0]["Metrics"])
+    )
+    expected = {"BackupBuilding": 6, "BackupCompleted": 2, "BackupFailed": 1, "BackupOverdue": 2, "BackupMissing": 1}
+    assert {name: metrics[name] for name in expected} == expected
+    assert metrics["BackupUnknown"] > 1
+    assert metrics["BackupDuration"] == metrics["BackupSize"] == 2
+
+
+def _delete(scenario: Scenario, name: str) -> None:
+    backup = next(backup for backup in scenario.cloud.backups() if backup.instance_name == name)
+    scenario.cloud.store.vanish(backup, scenario.clock())
+
+
+def test_a_tracking_message_that_comes_twice_or_late_changes_nothing(scenario: Scenario) -> None:
+    plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": RUN.isoformat()}
+    scenario.function("dispatch_backups")(plan)
+    create = scenario.function("create_backup")
+    while scenario.deliver_requests(create):
+        pass
+    bodies = [item.body for item in scenario.tracking.messages.values()]
+    for body in bodies:
+        scenario.tracking.send(body)
+    scenario.run()
+    first = scenario.final_statuses()
+    for body in bodies:
+        scenario.tracking.send(body)
+    scenario.run()
+    assert scenario.final_statuses() == first
+    assert len(scenario.events.details) == 3 * len(first)
