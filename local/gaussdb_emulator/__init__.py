@@ -4,14 +4,14 @@ In a test: `httpx.Client(transport=EmulatorTransport(create_app(Cloud(fleet))), 
 Over a socket: `with serve(Cloud(fleet)) as running: running.url`.
 """
 
-from .answers import AnswerTooLate, ConnectionDropped
 from .app import create_app
 from .backups import Backup
-from .cloud import Cloud
 from .faults import Effect, Fault, lost_answer, removed_family, throttled, unavailable
 from .fleet import AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules, example_fleet, read_fleet
 from .request_log import Request
+from .responses import AnswerTooLate, ConnectionDropped
 from .server import Running, serve
+from .state import Cloud
 from .transport import EmulatorTransport
 
 __all__ = [

@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 from threading import Event
 
-from .cloud import Cloud
 from .fleet import Fleet, example_fleet, read_fleet
 from .server import serve
+from .state import Cloud
 
 
 def _read_arguments() -> argparse.Namespace:

@@ -6,11 +6,11 @@ from functools import partial
 import flask
 from werkzeug.exceptions import HTTPException
 
-from .answers import Answer
-from .calls import Call, Family
-from .cloud import Cloud
 from .control import control_blueprint
+from .request import Call, Family
 from .request_handler import respond
+from .responses import Answer
+from .state import Cloud
 
 _ROUTES: tuple[tuple[str, Family, str, str], ...] = (
     ("POST", "mysql/v3", "backups/create", "create"),

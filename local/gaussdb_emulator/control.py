@@ -9,9 +9,9 @@ import pydantic
 from pydantic import TypeAdapter
 
 from .backups import Backup
-from .cloud import Cloud
 from .faults import Fault
 from .fleet import AccessKey, Instance, PastBackup
+from .state import Cloud
 
 PREFIX = "/_control"
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from .answers import Answer, Shape, error
-from .calls import Call
+from .request import Call
+from .responses import Answer, Shape, error
 
 
 class Effect(StrEnum):

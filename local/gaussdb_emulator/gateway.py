@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from .accounts import Token
-from .answers import Refused, refuse_at_gateway
-from .calls import Call
-from .cloud import Cloud
 from .fleet import AccessKey
+from .request import Call
+from .responses import Refused, refuse_at_gateway
 from .signatures import Authorization, read_authorization, signing_time, verify
+from .state import Cloud
 
 _NO_IDENTITY = "Incorrect IAM authentication information: "
 

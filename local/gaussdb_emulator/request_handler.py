@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from .answers import Answer, AnswerTooLate, ConnectionDropped, Refused, refuse_at_gateway
-from .calls import Call
-from .cloud import Cloud
-from .creation import create
-from .deletion import batch_delete, delete
 from .faults import Effect, Fault, Phase
 from .gateway import admit
-from .iam import create_token, list_projects
-from .instance_views import list_instances, show_instance
-from .jobs import show_job
-from .listing import list_backups
+from .operations.create_backup import create
+from .operations.create_token import create_token, list_projects
+from .operations.delete_backups import batch_delete, delete
+from .operations.list_backups import list_backups
+from .operations.list_instances import list_instances, show_instance
+from .operations.show_job import show_job
+from .request import Call
 from .request_log import as_request
+from .responses import Answer, AnswerTooLate, ConnectionDropped, Refused, refuse_at_gateway
+from .state import Cloud
 
 _OPERATIONS: dict[str, Callable[[Cloud, Call], Answer]] = {
     "create": create,

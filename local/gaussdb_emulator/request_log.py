@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .answers import Answer
-from .calls import Call
 from .faults import Fault
+from .request import Call
+from .responses import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

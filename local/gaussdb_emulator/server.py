@@ -14,9 +14,9 @@ from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .answers import ConnectionDropped
 from .app import create_app
-from .cloud import Cloud
+from .responses import ConnectionDropped
+from .state import Cloud
 
 HOST = "127.0.0.1"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from .calls import Call
+from .request import Call
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _FORM = re.compile(r"SDK-HMAC-SHA256 +Access=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})")

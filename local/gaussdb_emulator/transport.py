@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from .answers import AnswerTooLate, ConnectionDropped
+from .responses import AnswerTooLate, ConnectionDropped
 
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .answers import Answer, refuse
-from .backups import Backup
-from .calls import Call
-from .cloud import Cloud
+from local.gaussdb_emulator.backups import Backup
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.state import Cloud
+
 from .paging import page, parameters
 
 _Check = Callable[[Backup], bool]

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from .answers import Answer, refuse
-from .backups import Backup
-from .calls import Call
-from .cloud import Cloud
+from local.gaussdb_emulator.backups import Backup
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.state import Cloud
+
 from .paging import parameters
 
 _JOB_NAME = "CreateManualBackup"  # the vendor's name of this job is unconfirmed

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from .answers import Answer, refuse
-from .backups import Backup
-from .calls import Call
-from .cloud import Cloud
+from local.gaussdb_emulator.backups import Backup
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.state import Cloud
 
 _MAX_BATCH = 50
 _MISSING_IN_BATCH = "DBS.201203"

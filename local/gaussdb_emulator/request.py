@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, unquote_plus
 from uuid import uuid4
 
-from .answers import refuse
+from .responses import refuse
 
 Family = Literal["mysql/v3", "v3", "v3.1", "iam", ""]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from .answers import refuse
-from .calls import Call
-from .cloud import Cloud
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import refuse
+from local.gaussdb_emulator.state import Cloud
 
 _MAX_LIMIT = 100
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from .accounts import Token
-from .answers import Answer, Refused, error
-from .calls import Call
-from .cloud import Cloud
-from .fleet import IamUser, Project
+from local.gaussdb_emulator.accounts import Token
+from local.gaussdb_emulator.fleet import IamUser, Project
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, Refused, error
+from local.gaussdb_emulator.state import Cloud
+
 from .paging import parameters
 
 

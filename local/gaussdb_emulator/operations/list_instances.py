@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .answers import Answer, refuse
-from .calls import Call
-from .cloud import Cloud
-from .fleet import Instance
+from local.gaussdb_emulator.fleet import Instance
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.state import Cloud
+
 from .paging import page, parameters
 
 _UNIFIED = {"BUILD": "creating", "FAILED": "abnormal", "FROZEN": "abnormal"}

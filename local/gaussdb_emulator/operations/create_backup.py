@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from .answers import Answer, refuse
-from .backups import Backup
-from .calls import Call
-from .cloud import Cloud, new_backup_id
-from .faults import Effect, Fault, Phase
-from .fleet import Instance
+from local.gaussdb_emulator.backups import Backup
+from local.gaussdb_emulator.faults import Effect, Fault, Phase
+from local.gaussdb_emulator.fleet import Instance
+from local.gaussdb_emulator.request import Call
+from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.state import Cloud, new_backup_id
 
 _INSTANCE_ID = re.compile(r"[A-Za-z0-9]{32}(in[0-9]{2})?|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
