@@ -1,4 +1,4 @@
-"""Answers and the body shapes of errors (contract, section 7.1)."""
+"""HTTP responses and the errors that end a request."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,12 @@ Shape = Literal["service", "gateway", "keystone", "details", "external", "camel"
 Document = Mapping[str, Any]
 
 _SUCCESSES = range(200, 300)
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One HTTP answer. `document` is sent as JSON unless `raw` is given."""
+class Response:
+    """One HTTP response. `document` is sent as JSON unless `raw` is given."""
 
     status: int
     document: Document = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The vendor's error code, in the two shapes that the emulator itself answers with."""
+        """The vendor's error code, in the shapes `service` and `gateway`."""
         code = self.document.get("error_code")
         return str(code) if code else None
 
@@ -37,37 +38,40 @@ class Answer:
         return self.raw if self.raw is not None else json.dumps(self.document, ensure_ascii=False).encode()
 
 
-class Refused(Exception):
-    """An operation ends here with this answer."""
+class ApiError(Exception):
+    """The request ends with this error response."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status, answer.document)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status, response.document)
+        self.response = response
 
 
 class ConnectionDropped(ConnectionError):
-    """The connection ends without an answer. `reset` tells a reset (RST) from an orderly close (FIN)."""
+    """The connection ends without a response. `reset` distinguishes a reset (RST) from an orderly close (FIN)."""
 
     def __init__(self, *, reset: bool) -> None:
-        super().__init__("connection reset" if reset else "connection closed without an answer")
+        super().__init__("connection reset" if reset else "connection closed without a response")
         self.reset = reset
 
 
-class AnswerTooLate(TimeoutError):
-    """In process only: the client's read timeout passed before the answer was due."""
+class ResponseTooLate(TimeoutError):
+    """In process only: the client's read timeout passed before the response was due."""
 
 
-def error(status: int, code: str, message: str, *, shape: Shape = "service", request_id: str = "") -> Answer:
-    """Return an error of the given shape; `details` is the one with IAM's encoded authorization message."""
+def error_response(status: int, code: str, message: str, *, shape: Shape = "service", request_id: str = "") -> Response:
+    """Return an error response in one of the shapes of docs/reference/gaussdb_api.md, "Shapes of error bodies".
+
+    `details` is the shape with IAM's encoded authorization message; `html` and `empty` are no JSON at all.
+    """
     if shape == "html":
         page = f"<html><head><title>{status}</title></head><body><h1>{status} {message}</h1></body></html>"
-        return Answer(status=status, raw=page.encode(), content_type="text/html")
+        return Response(status=status, raw=page.encode(), content_type="text/html")
     if shape == "empty":
-        return Answer(status=status, raw=b"")
-    return Answer(status=status, document=_document(shape, status, code, message, request_id))
+        return Response(status=status, raw=b"")
+    return Response(status=status, document=_error_document(shape, status, code, message, request_id))
 
 
-def _document(shape: Shape, status: int, code: str, message: str, request_id: str) -> Document:
+def _error_document(shape: Shape, status: int, code: str, message: str, request_id: str) -> Document:
     plain = {"error_code": code, "error_msg": message}
     shapes: dict[str, Document] = {
         "service": plain,
@@ -80,14 +84,11 @@ def _document(shape: Shape, status: int, code: str, message: str, request_id: st
     return shapes[shape]
 
 
-_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
+def service_error(status: int, code: str, message: str) -> ApiError:
+    """Return an error of the service, to be raised."""
+    return ApiError(error_response(status, code, message))
 
 
-def refuse(status: int, code: str, message: str) -> Refused:
-    """Return, to be raised, the service's refusal."""
-    return Refused(error(status, code, message))
-
-
-def refuse_at_gateway(status: int, code: str, message: str, request_id: str) -> Refused:
-    """Return, to be raised, the gateway's refusal."""
-    return Refused(error(status, code, message, shape="gateway", request_id=request_id))
+def gateway_error(status: int, code: str, message: str, request_id: str) -> ApiError:
+    """Return an error of the gateway, to be raised."""
+    return ApiError(error_response(status, code, message, shape="gateway", request_id=request_id))

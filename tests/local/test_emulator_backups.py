@@ -278,7 +278,7 @@ def test_a_raw_plus_can_be_made_to_stay_one(client: httpx.Client, cloud: Cloud) 
 
 
 def test_a_filter_in_the_future_can_be_allowed(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.set_rules(Rules(refuse_future_times=False))
+    cloud.set_rules(Rules(reject_future_times=False))
     assert client.get(f"{SUCCESSOR}/backups?begin_time=2027-01-01T00:00:00Z").status_code == 200
 
 
@@ -318,7 +318,7 @@ def test_what_may_not_be_deleted_stays(
     (backup_id,) = cloud.add_backups(past("old", 1, **fields))
     assert error_of(client.delete(f"{SUCCESSOR}/backups/{backup_id}")) == expected
     (kept,) = cloud.backups(ORDERS)
-    assert kept.vanishes_at is None
+    assert kept.deleted_at is None
 
 
 def test_what_is_not_there_cannot_be_deleted(client: httpx.Client) -> None:

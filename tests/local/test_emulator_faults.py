@@ -17,8 +17,8 @@ from local.gaussdb_emulator import (
     Instance,
     Project,
     create_app,
-    lost_answer,
-    removed_family,
+    lost_response,
+    removed_api_prefix,
     throttled,
     unavailable,
 )
@@ -99,8 +99,8 @@ def test_a_fault_strikes_until_it_is_ended(client: httpx.Client, cloud: Cloud) -
         pytest.param(Fault(operation="list"), False, id="another operation"),
         pytest.param(Fault(project_id=OTHER_PROJECT), False, id="another project"),
         pytest.param(Fault(project_id=PROJECT), True, id="its project"),
-        pytest.param(Fault(family="mysql/v3"), False, id="another family"),
-        pytest.param(Fault(family="v3"), True, id="its family"),
+        pytest.param(Fault(api_prefix="mysql/v3"), False, id="another family"),
+        pytest.param(Fault(api_prefix="v3"), True, id="its family"),
         pytest.param(Fault(), True, id="everything"),
     ],
 )
@@ -151,7 +151,7 @@ def test_after_commit_all_is_done(client: httpx.Client, cloud: Cloud) -> None:
 
 
 def test_after_commit_waits_for_a_call_that_commits(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+    cloud.add_fault(lost_response())
     assert create(client, f"{9:032x}in07").status_code == 404
     with pytest.raises(httpx.RemoteProtocolError):
         create(client)
@@ -265,7 +265,7 @@ def test_one_backup_may_stay_building_while_others_end(client: httpx.Client, clo
 
 
 def test_one_backup_may_end_with_another_word_at_another_time(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
-    cloud.add_fault(Fault(effect=Effect.END_AS, operation="create", times=1, word="FAILED", seconds=5))
+    cloud.add_fault(Fault(effect=Effect.END_AS, operation="create", times=1, end_status="FAILED", seconds=5))
     failed = create(client).json()["backup"]["id"]
     clock.move(seconds=5)
     assert cloud.status_of(failed) == "FAILED"
@@ -275,7 +275,7 @@ def test_one_backup_may_end_with_another_word_at_another_time(client: httpx.Clie
 def test_a_removed_path_family_is_unknown_to_the_gateway_and_the_other_serves(
     client: httpx.Client, cloud: Cloud
 ) -> None:
-    cloud.add_fault(removed_family())
+    cloud.add_fault(removed_api_prefix())
     refused = create(client, family="mysql/v3")
     assert (refused.status_code, refused.json()["error_code"]) == (404, "APIGW.0101")
     assert create(client).status_code == 201
@@ -293,7 +293,7 @@ def test_a_caller_who_is_not_known_uses_up_no_fault(client: httpx.Client, cloud:
 
 
 def test_requests_are_written_down_with_what_became_of_them(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+    cloud.add_fault(lost_response())
     with pytest.raises(httpx.RemoteProtocolError):
         create(client)
     create(client)
@@ -306,7 +306,7 @@ def test_requests_are_written_down_with_what_became_of_them(client: httpx.Client
 
 def test_requests_can_be_forgotten(client: httpx.Client, cloud: Cloud) -> None:
     client.get(LIST)
-    cloud.forget_requests()
+    cloud.clear_requests()
     assert cloud.requests == []
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import trustme
 
-from local.gaussdb_emulator import Cloud, Effect, Fault, Fleet, Instance, Running, example_fleet, lost_answer, serve
+from local.gaussdb_emulator import Cloud, Effect, Fault, Fleet, Instance, Running, example_fleet, lost_response, serve
 
 PROJECT = "0483b6b16e954cb88930a360d2c4e663"
 ORDERS = f"{1:032x}in07"
@@ -47,7 +47,7 @@ def create(client: httpx.Client, name: str = "tonight") -> httpx.Response:
 
 
 def test_a_drop_after_commit_closes_the_connection_and_leaves_the_backup(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+    cloud.add_fault(lost_response())
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected without sending a response"):
         create(client)
     assert [backup.name for backup in cloud.backups(ORDERS)] == ["tonight"]

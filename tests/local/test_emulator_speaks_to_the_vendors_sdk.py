@@ -15,7 +15,7 @@ from local.gaussdb_emulator import (
     PastBackup,
     Project,
     Running,
-    lost_answer,
+    lost_response,
     serve,
     throttled,
 )
@@ -232,7 +232,7 @@ def test_a_batch_of_more_than_fifty_is_refused_whole(client: gaussdb.GaussDBClie
     with pytest.raises(ClientRequestException) as refused:
         batch_delete(client, ids + [f"{n:032x}br07" for n in range(45)])
     assert refused.value.status_code == 400
-    assert not any(backup.vanishes_at for backup in cloud.backups())
+    assert not any(backup.deleted_at for backup in cloud.backups())
 
 
 def test_a_job_is_unknown_at_first_then_running_then_done(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:
@@ -289,7 +289,7 @@ def test_a_throttled_create_keeps_the_gateways_code(client: gaussdb.GaussDBClien
 
 
 def test_a_lost_answer_leaves_the_backup_behind(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+    cloud.add_fault(lost_response())
     with pytest.raises(ConnectionException):
         create(client, ORDERS, "tonight")
     assert "tonight" in names(list_backups(client))

@@ -1,1 +1,1 @@
-"""One file per operation of the API."""
+"""The operations of the API, one file each. Each returns a response or raises `ApiError`, and runs under the lock."""

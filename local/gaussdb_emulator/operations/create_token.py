@@ -1,4 +1,4 @@
-"""IAM: tokens by password, and projects (contract, section 8.1)."""
+"""Create a token for a user's name and password (docs/reference/gaussdb_api.md, "Tokens from IAM")."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -6,50 +6,40 @@ from typing import Any
 
 from local.gaussdb_emulator.accounts import Token
 from local.gaussdb_emulator.fleet import IamUser, Project
-from local.gaussdb_emulator.request import Call
-from local.gaussdb_emulator.responses import Answer, Refused, error
+from local.gaussdb_emulator.request import Request
+from local.gaussdb_emulator.responses import ApiError, Response, error_response
 from local.gaussdb_emulator.state import Cloud
 
-from .paging import parameters
 
-
-def create_token(cloud: Cloud, call: Call) -> Answer:
-    """Give a token for a user's name and password: 201, the token in `X-Subject-Token`."""
-    auth = call.peek().get("auth")
-    user = _authenticate(cloud, _dig(auth, "identity", "password", "user"))
-    scope = _dig(auth, "scope", "project")
+def create_token(cloud: Cloud, request: Request) -> Response:
+    """Create a token: 201, the token in `X-Subject-Token`."""
+    auth = request.document_or_empty().get("auth")
+    user = _authenticate(cloud, _object_at(auth, "identity", "password", "user"))
+    scope = _object_at(auth, "scope", "project")
     project = _project_in_scope(cloud, user, scope) if scope else None
-    token = cloud.accounts.issue(user, project.id if project else None, cloud.now(), cloud.rules)
-    return Answer(status=201, document=_render_token(token, project), headers={"X-Subject-Token": token.value})
+    token = cloud.accounts.issue_token(user, project.id if project else None, cloud.now(), cloud.rules)
+    return Response(status=201, document=_render_token(token, project), headers={"X-Subject-Token": token.value})
 
 
-def list_projects(cloud: Cloud, call: Call, visible: frozenset[str]) -> Answer:
-    """Return the caller's projects, by name if one is asked for."""
-    name = parameters(cloud, call).get("name")
-    found = [project for key, project in cloud.accounts.projects.items() if key in visible]
-    shown = [_render_project(project) for project in found if name in (None, project.name)]
-    return Answer(status=200, document={"projects": shown, "links": {"self": "", "previous": None, "next": None}})
+def _iam_error(status: int, message: str) -> ApiError:
+    return ApiError(error_response(status, "", message, shape="keystone"))
 
 
-def _refuse(status: int, message: str) -> Refused:
-    return Refused(error(status, "", message, shape="keystone"))
-
-
-def _dig(document: object, *path: str) -> dict[str, Any]:
-    """Return the object at the end of a path of keys; an empty one where the path breaks off."""
+def _object_at(document: object, *path: str) -> dict[str, Any]:
+    """Return the object at the end of a path of keys; an empty one where a key is missing."""
     for key in path:
         document = document.get(key) if isinstance(document, dict) else None
     return document if isinstance(document, dict) else {}
 
 
-def _authenticate(cloud: Cloud, asked: dict[str, Any]) -> IamUser:
-    names = (_dig(asked, "domain").get("name"), asked.get("name"), asked.get("password"))
-    if not all(isinstance(name, str) and name for name in names):
-        raise _refuse(400, "The request body is invalid.")
-    domain_name, user_name, password = map(str, names)
+def _authenticate(cloud: Cloud, given: dict[str, Any]) -> IamUser:
+    credentials = (_object_at(given, "domain").get("name"), given.get("name"), given.get("password"))
+    if not all(isinstance(each, str) and each for each in credentials):
+        raise _iam_error(400, "The request body is invalid.")
+    domain_name, user_name, password = map(str, credentials)
     user = cloud.accounts.users.get((domain_name, user_name))
     if user is None or user.password != password:
-        raise _refuse(401, "The username or password is wrong.")
+        raise _iam_error(401, "The username or password is wrong.")
     return user
 
 
@@ -57,7 +47,7 @@ def _project_in_scope(cloud: Cloud, user: IamUser, scope: dict[str, Any]) -> Pro
     projects = _projects_of(cloud, user)
     found = [each for each in projects if each.id == scope.get("id") or each.name == scope.get("name")]
     if not found:
-        raise _refuse(404, "Could not find project.")
+        raise _iam_error(404, "Could not find project.")
     return found[0]
 
 
@@ -81,10 +71,6 @@ def _render_token(token: Token, project: Project | None) -> dict[str, Any]:
     }
 
 
-def _render_project(project: Project) -> dict[str, Any]:
-    return {"id": project.id, "name": project.name, "enabled": True, "is_domain": False, "description": ""}
-
-
 def _render_time(at: datetime) -> str:
-    """IAM's own form: UTC, with microseconds."""
+    """Render a time as IAM does: UTC, with microseconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

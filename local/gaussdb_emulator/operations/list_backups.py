@@ -1,87 +1,87 @@
-"""Listing backups (contract, section 2)."""
+"""List backups (docs/reference/gaussdb_api.md, "Listing backups")."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from local.gaussdb_emulator.backups import Backup
-from local.gaussdb_emulator.request import Call
-from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.request import Request, page_of
+from local.gaussdb_emulator.responses import Response, service_error
 from local.gaussdb_emulator.state import Cloud
 
-from .paging import page, parameters
-
-_Check = Callable[[Backup], bool]
+_Filter = Callable[[Backup], bool]
 
 
-def list_backups(cloud: Cloud, call: Call) -> Answer:
+def list_backups(cloud: Cloud, request: Request) -> Response:
     """Return one page of the project's backups, newest first, with the count of all that match."""
-    asked, now = parameters(cloud, call), cloud.now()
-    checks = [*_plain_checks(asked), *_time_checks(cloud, asked, now), *_later_checks(cloud, call, asked)]
-    listed = [
-        backup for backup in _candidates(cloud, call, asked)
-        if backup.is_listed(now) and all(check(backup) for check in checks)
+    parameters, now = request.parameters(plus=cloud.rules.raw_plus), cloud.now()
+    filters = [
+        *_common_filters(parameters), *_time_filters(cloud, parameters, now), *_v3_filters(cloud, request, parameters),
     ]  # fmt: skip
-    shown = [_render(cloud, call, backup, now) for backup in page(listed, asked)]
-    return Answer(status=200, document={"backups": shown, "total_count": len(listed)})
+    listed = [
+        backup for backup in _candidates(cloud, request, parameters)
+        if backup.is_listed(now) and all(matches(backup) for matches in filters)
+    ]  # fmt: skip
+    page = [_render(cloud, request, backup, now) for backup in page_of(listed, parameters)]
+    return Response(status=200, document={"backups": page, "total_count": len(listed)})
 
 
-def _candidates(cloud: Cloud, call: Call, asked: Mapping[str, str]) -> Iterable[Backup]:
-    """Yield what the indexes know, newest first, of this project only."""
-    if "backup_id" in asked:
-        one = cloud.store.get(asked["backup_id"])
+def _candidates(cloud: Cloud, request: Request, parameters: Mapping[str, str]) -> Iterable[Backup]:
+    """Yield the backups that the store's indexes find, newest first, of this project only."""
+    if "backup_id" in parameters:
+        one = cloud.store.get(parameters["backup_id"])
         found: Iterable[Backup] = [] if one is None else [one]
-    elif "instance_id" in asked:
-        found = cloud.store.of_instance(asked["instance_id"])
+    elif "instance_id" in parameters:
+        found = cloud.store.of_instance(parameters["instance_id"])
     else:
-        return cloud.store.of_project(call.project_id or "")
-    return (backup for backup in found if backup.project_id == call.project_id)
+        return cloud.store.of_project(request.project_id or "")
+    return (backup for backup in found if backup.project_id == request.project_id)
 
 
-def _plain_checks(asked: Mapping[str, str]) -> Iterable[_Check]:
-    if "instance_id" in asked:
-        yield lambda backup: backup.instance_id == asked["instance_id"]
-    if "backup_type" in asked:
-        if asked["backup_type"] not in ("auto", "manual"):
-            raise refuse(400, "DBS.200001", "Parameter error: backup_type.")
-        yield lambda backup: backup.type == asked["backup_type"]
+def _common_filters(parameters: Mapping[str, str]) -> Iterable[_Filter]:
+    if "instance_id" in parameters:
+        yield lambda backup: backup.instance_id == parameters["instance_id"]
+    if "backup_type" in parameters:
+        if parameters["backup_type"] not in ("auto", "manual"):
+            raise service_error(400, "DBS.200001", "Parameter error: backup_type.")
+        yield lambda backup: backup.type == parameters["backup_type"]
 
 
-def _time_checks(cloud: Cloud, asked: Mapping[str, str], now: datetime) -> Iterable[_Check]:
-    """Both bounds are about the backup's begin, and inclusive; each may come alone (contract, section 2.2)."""
-    since, until = (_read_time(asked, name) for name in ("begin_time", "end_time"))
+def _time_filters(cloud: Cloud, parameters: Mapping[str, str], now: datetime) -> Iterable[_Filter]:
+    """Yield the bounds of a backup's begin; both are inclusive, and each may be given alone."""
+    since, until = (_read_time(parameters, name) for name in ("begin_time", "end_time"))
     if since is not None and until is not None and until <= since:
-        raise refuse(400, "DBS.200001", "Parameter error: end_time must be later than begin_time.")
-    if cloud.rules.refuse_future_times and any(bound is not None and bound > now for bound in (since, until)):
-        raise refuse(400, "DBS.200001", "Parameter error: begin_time and end_time must be earlier than now.")
+        raise service_error(400, "DBS.200001", "Parameter error: end_time must be later than begin_time.")
+    if cloud.rules.reject_future_times and any(bound is not None and bound > now for bound in (since, until)):
+        raise service_error(400, "DBS.200001", "Parameter error: begin_time and end_time must be earlier than now.")
     if since is not None:
         yield lambda backup: backup.begin_at >= since
     if until is not None:
         yield lambda backup: backup.begin_at <= until
 
 
-def _read_time(asked: Mapping[str, str], name: str) -> datetime | None:
-    if name not in asked:
+def _read_time(parameters: Mapping[str, str], name: str) -> datetime | None:
+    if name not in parameters:
         return None
     try:
-        return datetime.strptime(asked[name], "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC)
+        return datetime.strptime(parameters[name], "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC)
     except (ValueError, OverflowError):
-        raise refuse(400, "DBS.200001", f"Parameter error: {name}.") from None
+        raise service_error(400, "DBS.200001", f"Parameter error: {name}.") from None
 
 
-def _later_checks(cloud: Cloud, call: Call, asked: Mapping[str, str]) -> Iterable[_Check]:
-    """Yield the filters that only the newer path family knows; the older one takes no notice of them."""
-    if call.family != "v3":
+def _v3_filters(cloud: Cloud, request: Request, parameters: Mapping[str, str]) -> Iterable[_Filter]:
+    """Yield the filters of `v3`, which `mysql/v3` ignores."""
+    if request.api_prefix != "v3":
         return
-    if "name" in asked and cloud.rules.name_filter == "exact":
-        yield lambda backup: backup.name == asked["name"]
-    elif "name" in asked:
-        yield lambda backup: asked["name"] in backup.name
-    if "instance_name" in asked:
-        yield lambda backup: backup.instance_name == asked["instance_name"]
+    if "name" in parameters and cloud.rules.name_filter == "exact":
+        yield lambda backup: backup.name == parameters["name"]
+    elif "name" in parameters:
+        yield lambda backup: parameters["name"] in backup.name
+    if "instance_name" in parameters:
+        yield lambda backup: backup.instance_name == parameters["instance_name"]
 
 
-def _render(cloud: Cloud, call: Call, backup: Backup, now: datetime) -> dict[str, Any]:
+def _render(cloud: Cloud, request: Request, backup: Backup, now: datetime) -> dict[str, Any]:
     common = {
         "id": backup.id,
         "name": backup.name,
@@ -92,21 +92,21 @@ def _render(cloud: Cloud, call: Call, backup: Backup, now: datetime) -> dict[str
         "datastore": {"type": "gaussdb-mysql", "version": backup.version},
         "instance_id": backup.instance_id,
     }
-    extra = {"instance_name": backup.instance_name} if call.family == "v3" else {}
-    return common | extra | _render_end(cloud, call, backup, now)
+    extra = {"instance_name": backup.instance_name} if request.api_prefix == "v3" else {}
+    return common | extra | _render_end(cloud, request, backup, now)
 
 
-def _render_end(cloud: Cloud, call: Call, backup: Backup, now: datetime) -> dict[str, Any]:
-    """Tell the end, the duration (minutes) and the size (MB).
+def _render_end(cloud: Cloud, request: Request, backup: Backup, now: datetime) -> dict[str, Any]:
+    """Render the end, the duration (minutes) and the size (MB).
 
-    While building, the newer family says them empty and the older not at all: which of the two the vendor does is
-    unconfirmed (contract, section 13), so that a client meets both.
+    While a backup is BUILDING, `v3` has empty values and `mysql/v3` omits the fields. Which of the two the vendor does
+    is not known (docs/reference/gaussdb_api.md, "Unconfirmed"), so that a client has to accept both.
     """
     if backup.is_building(now) or backup.ends_at is None:
-        return {"end_time": "", "take_up_time": 0, "size": 0} if call.family == "v3" else {}
-    took = (backup.ends_at - backup.begin_at).total_seconds()
+        return {"end_time": "", "take_up_time": 0, "size": 0} if request.api_prefix == "v3" else {}
+    duration = (backup.ends_at - backup.begin_at).total_seconds()
     return {
         "end_time": cloud.rules.render_time(backup.ends_at),
-        "take_up_time": round(took / 60),
-        "size": backup.size_mb if backup.end_word != "FAILED" else 0,
+        "take_up_time": round(duration / 60),
+        "size": backup.size_mb if backup.end_status != "FAILED" else 0,
     }

@@ -1,50 +1,46 @@
-"""Querying the job that makes a backup (contract, section 5)."""
+"""Show the job that creates a backup (docs/reference/gaussdb_api.md, "Querying a job")."""
 
 from datetime import datetime, timedelta
 
 from local.gaussdb_emulator.backups import Backup
-from local.gaussdb_emulator.request import Call
-from local.gaussdb_emulator.responses import Answer, refuse
+from local.gaussdb_emulator.request import Request
+from local.gaussdb_emulator.responses import Response, service_error
 from local.gaussdb_emulator.state import Cloud
 
-from .paging import parameters
-
-_JOB_NAME = "CreateManualBackup"  # the vendor's name of this job is unconfirmed
+_JOB_NAME = "CreateManualBackup"  # not documented (docs/reference/gaussdb_api.md, "Unconfirmed")
 _WINDOW = timedelta(days=30)
 
 
-def show_job(cloud: Cloud, call: Call) -> Answer:
-    """Tell how a job fares. For the first seconds, and after a month, it is not known: 400 `DBS.200543`."""
-    backup, now = cloud.store.of_job(parameters(cloud, call).get("id", "")), cloud.now()
+def show_job(cloud: Cloud, request: Request) -> Response:
+    """Return a job. In its first seconds, and after a month, it is unknown: 400 `DBS.200543`."""
+    job_id = request.parameters(plus=cloud.rules.raw_plus).get("id", "")
+    backup, now = cloud.store.of_job(job_id), cloud.now()
     lag = timedelta(seconds=cloud.rules.job_lag_seconds)
-    if backup is None or backup.project_id != call.project_id or not lag <= now - backup.created_at <= _WINDOW:
-        raise refuse(400, "DBS.200543", "The job does not exist.")
-    failed = backup.status(now) == "FAILED"
+    if backup is None or backup.project_id != request.project_id or not lag <= now - backup.created_at <= _WINDOW:
+        raise service_error(400, "DBS.200543", "The job does not exist.")
+    ended_at = None if backup.is_building(now) else backup.ends_at
     job = {
         "id": backup.job_id,
         "name": _JOB_NAME,
         "status": _status(backup, now),
         "created": cloud.rules.render_time(backup.created_at),
-        "ended": cloud.rules.render_time(backup.ends_at) if _has_ended(backup, now) and backup.ends_at else "",
+        "ended": cloud.rules.render_time(ended_at) if ended_at else "",
         "process": _process(backup, now),
         "instance": {"id": backup.instance_id, "name": backup.instance_name},
         "entities": {"backup_id": backup.id},
-        "fail_reason": "The backup could not be made." if failed else "",
+        "fail_reason": "The backup could not be made." if backup.status(now) == "FAILED" else "",
     }
-    return Answer(status=200, document={"job": job})
-
-
-def _has_ended(backup: Backup, now: datetime) -> bool:
-    return not backup.is_building(now)
+    return Response(status=200, document={"job": job})
 
 
 def _status(backup: Backup, now: datetime) -> str:
     if backup.is_building(now):
         return "Running"
-    return "Failed" if backup.end_word == "FAILED" else "Completed"
+    return "Failed" if backup.end_status == "FAILED" else "Completed"
 
 
 def _process(backup: Backup, now: datetime) -> str:
+    """Render the share done in percent; empty unless the job is running."""
     if not backup.is_building(now):
         return ""
     if backup.ends_at is None:
