@@ -34,7 +34,7 @@ class Running:
 def serve(
     cloud: Cloud, port: int = 0, *, control: bool = False, tls: ssl.SSLContext | None = None, host: str = HOST
 ) -> Iterator[Running]:
-    """Serve the cloud until the block ends, on the loopback interface unless another is named; port 0 takes a free one.
+    """Serve the cloud until the block ends, on the loopback interface by default; port 0 selects a free port.
 
     Connections are kept alive as in HTTP/1.1; at the end those still open are closed.
     """
@@ -85,7 +85,7 @@ class _Server(ThreadedWSGIServer):
 class _Handler(WSGIRequestHandler):
     """Runs the application for each request of a connection.
 
-    Werkzeug's own closes the connection after every response and reads the rest of the request first: the real gateway
+    Werkzeug's own closes the connection after every response, and first waits for more of the request. The real gateway
     does neither, and no test could show that a client reuses its connections.
     """
 
