@@ -32,7 +32,7 @@ NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
 FLEET = gaussdb_emulator.Fleet(
     projects=(gaussdb_emulator.Project(),), access_keys=(KEY,), instances=tuple(INSTANCES.values())
 )
-FAULTS = (gaussdb_emulator.lost_answer(instance_id=INSTANCES["payments"].id),)
+FAULTS = (gaussdb_emulator.lost_response(instance_id=INSTANCES["payments"].id),)
 """The answer to one create is lost after the API did the work."""
 
 

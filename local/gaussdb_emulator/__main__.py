@@ -5,17 +5,17 @@ import signal
 from pathlib import Path
 from threading import Event
 
-from .cloud import Cloud
 from .fleet import Fleet, example_fleet, read_fleet
 from .server import serve
+from .state import Cloud
 
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.gaussdb_emulator", description="An emulated GaussDB(for MySQL) API."
     )
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
-    parser.add_argument("--control", action="store_true", help="serve /_control as well")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) selects a free one")
+    parser.add_argument("--control", action="store_true", help="also serve /_control")
     parser.add_argument("--fleet", type=Path, help="JSON file with projects, keys, instances (default: an example)")
     return parser.parse_args()
 

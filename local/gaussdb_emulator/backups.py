@@ -1,4 +1,4 @@
-"""Backups and where to find them."""
+"""Backups, and the store that finds them by id, job, instance or project."""
 
 from bisect import insort
 from collections import defaultdict
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
+from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """One backup. Its status is never stored: it follows from the time.
+    """One backup. Its status is not stored but derived from the time.
 
-    It is BUILDING until `ends_at` (`None`: for ever), then `end_word`. It is listed from `visible_at` until
-    `vanishes_at` (`None`: it is not being deleted). `begin_at` has no fraction of a second, as in the API.
+    It is BUILDING until `ends_at` (`None`: for ever), then `end_status`. It is listed from `visible_at` until
+    `deleted_at` (`None`: no deletion was requested). `begin_at` has no fraction of a second, as in the API.
     """
 
     id: str
@@ -25,13 +26,13 @@ class Backup:
     type: str
     begin_at: datetime
     ends_at: datetime | None
-    end_word: str
+    end_status: str
     size_mb: float
     version: str
     job_id: str
     created_at: datetime
     visible_at: datetime
-    vanishes_at: datetime | None = None
+    deleted_at: datetime | None = None
     held: bool = False
 
     def is_building(self, now: datetime) -> bool:
@@ -39,15 +40,15 @@ class Backup:
         return self.ends_at is None or now < self.ends_at
 
     def status(self, now: datetime) -> str:
-        """Return the API's word for its state."""
-        return "BUILDING" if self.is_building(now) else self.end_word
+        """Return the status as the API spells it."""
+        return "BUILDING" if self.is_building(now) else self.end_status
 
     def exists(self, now: datetime) -> bool:
         """Whether it is not deleted yet."""
-        return self.vanishes_at is None or now < self.vanishes_at
+        return self.deleted_at is None or now < self.deleted_at
 
     def is_listed(self, now: datetime) -> bool:
-        """Whether the list shows it: created long enough ago, and not deleted yet."""
+        """Whether the list contains it: created long enough ago, and not deleted yet."""
         return self.visible_at <= now and self.exists(now)
 
 
@@ -65,23 +66,23 @@ class BackupStore:
         self._by_project: dict[str, list[_Key]] = defaultdict(list)
 
     def add(self, backup: Backup) -> None:
-        """Take in a new backup."""
+        """Add a new backup."""
         key = (backup.begin_at, next(self._serial), backup.id)
         self._by_id[backup.id] = backup
         self._by_job[backup.job_id] = backup.id
         insort(self._by_instance[backup.instance_id], key)
         insort(self._by_project[backup.project_id], key)
 
-    def vanish(self, backup: Backup, at: datetime) -> None:
-        """Note that a backup will be gone at this time."""
-        self._by_id[backup.id] = replace(backup, vanishes_at=at)
+    def delete(self, backup: Backup, at: datetime) -> None:
+        """Delete a backup at this time, which may be in the future."""
+        self._by_id[backup.id] = replace(backup, deleted_at=at)
 
     def get(self, backup_id: str) -> Backup | None:
         """Return the backup of that id, deleted or not."""
         return self._by_id.get(backup_id)
 
     def of_job(self, job_id: str) -> Backup | None:
-        """Return the backup that a job makes."""
+        """Return the backup that a job creates, deleted or not."""
         return self._by_id.get(self._by_job.get(job_id, ""))
 
     def of_instance(self, instance_id: str) -> Iterator[Backup]:
@@ -97,5 +98,16 @@ class BackupStore:
         return iter(self._by_id.values())
 
     def is_busy(self, instance_id: str, now: datetime) -> bool:
-        """Whether a backup of the instance is being built: one at a time is allowed (contract, section 1.4)."""
+        """Whether a backup of the instance is being built: one at a time is allowed.
+
+        Source: docs/reference/gaussdb_api.md, "Creating a backup".
+        """
         return any(backup.is_building(now) and backup.exists(now) for backup in self.of_instance(instance_id))
+
+
+def new_backup_id() -> str:
+    """Return an id of the current form: 36 characters ending in `br07`.
+
+    Source: docs/reference/gaussdb_api.md, "Creating a backup".
+    """
+    return f"{uuid4().hex}br07"

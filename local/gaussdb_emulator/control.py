@@ -1,4 +1,4 @@
-"""The control endpoint: the cloud's state and faults, over HTTP, for those who are not in its process."""
+"""The control endpoint: the cloud's state and faults over HTTP, for clients in other processes."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -9,25 +9,25 @@ import pydantic
 from pydantic import TypeAdapter
 
 from .backups import Backup
-from .cloud import Cloud
 from .faults import Fault
 from .fleet import AccessKey, Instance, PastBackup
+from .state import Cloud
 
 PREFIX = "/_control"
 
 
 def control_blueprint(cloud: Cloud) -> flask.Blueprint:
-    """Return the routes under `/_control`. All is JSON; what is wrong is a 400 that names the field."""
+    """Return the routes under `/_control`. All bodies are JSON; an invalid one is a 400 that names the field."""
     routes = flask.Blueprint("control", __name__, url_prefix=PREFIX)
-    _add_state(routes, cloud)
-    _add_changes(routes, cloud)
-    _add_moves(routes, cloud)
-    routes.register_error_handler(pydantic.ValidationError, _explain)
+    _add_read_routes(routes, cloud)
+    _add_write_routes(routes, cloud)
+    _add_action_routes(routes, cloud)
+    routes.register_error_handler(pydantic.ValidationError, _invalid)
     routes.register_error_handler(KeyError, lambda error: ({"error": f"unknown: {error}"}, 404))
     return routes
 
 
-def _explain(error: pydantic.ValidationError) -> tuple[dict[str, Any], int]:
+def _invalid(error: pydantic.ValidationError) -> tuple[dict[str, Any], int]:
     return {"error": error.errors(include_url=False, include_context=False)}, 400
 
 
@@ -35,7 +35,7 @@ def _body[T](kind: type[T]) -> T:
     return TypeAdapter(kind).validate_json(flask.request.get_data() or b"null")
 
 
-def _add_state(routes: flask.Blueprint, cloud: Cloud) -> None:
+def _add_read_routes(routes: flask.Blueprint, cloud: Cloud) -> None:
     @routes.get("/backups")
     def backups() -> dict[str, Any]:
         found = cloud.backups(flask.request.args.get("instance_id"))
@@ -54,7 +54,7 @@ def _add_state(routes: flask.Blueprint, cloud: Cloud) -> None:
         return {"now": cloud.now().isoformat()}
 
 
-def _add_changes(routes: flask.Blueprint, cloud: Cloud) -> None:
+def _add_write_routes(routes: flask.Blueprint, cloud: Cloud) -> None:
     @routes.post("/faults")
     def add_faults() -> dict[str, Any]:
         faults = _body(list[Fault])
@@ -63,7 +63,7 @@ def _add_changes(routes: flask.Blueprint, cloud: Cloud) -> None:
         return {"added": len(faults)}
 
     @routes.delete("/faults")
-    def end_faults() -> dict[str, Any]:
+    def remove_faults() -> dict[str, Any]:
         cloud.remove_fault()
         return {}
 
@@ -83,7 +83,7 @@ def _add_changes(routes: flask.Blueprint, cloud: Cloud) -> None:
         return {}
 
 
-def _add_moves(routes: flask.Blueprint, cloud: Cloud) -> None:
+def _add_action_routes(routes: flask.Blueprint, cloud: Cloud) -> None:
     @routes.post("/clock/advance/<int:seconds>")
     def advance(seconds: int) -> dict[str, Any]:
         cloud.advance(timedelta(seconds=seconds))
@@ -94,8 +94,8 @@ def _add_moves(routes: flask.Blueprint, cloud: Cloud) -> None:
         return {"expired": cloud.expire_tokens()}
 
     @routes.delete("/requests")
-    def forget_requests() -> dict[str, Any]:
-        cloud.forget_requests()
+    def clear_requests() -> dict[str, Any]:
+        cloud.clear_requests()
         return {}
 
 
@@ -105,7 +105,7 @@ def _render(cloud: Cloud, backup: Backup) -> dict[str, Any]:
         for name, value in (
             ("begin_at", backup.begin_at),
             ("ends_at", backup.ends_at),
-            ("vanishes_at", backup.vanishes_at),
+            ("deleted_at", backup.deleted_at),
         )
     }
     plain = {

@@ -1,4 +1,4 @@
-"""Faults as data: what goes wrong, with which call, how often and for how long."""
+"""Faults as data: what fails, in which requests, how often and for how long."""
 
 import random
 from collections.abc import Collection
@@ -10,57 +10,57 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from .answers import Answer, Shape, error
-from .calls import Call
+from .request import Request
+from .responses import Response, Shape, error_response
 
 
 class Effect(StrEnum):
     """What a fault does."""
 
-    ANSWER = "answer"
-    """Answer with `status`, `code`, `message` in `shape`, or with the exact `body`."""
+    RESPOND = "respond"
+    """Respond with `status`, `code`, `message` in `shape`, or with the exact `body`."""
     DROP = "drop"
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     RESET = "reset"
-    """Reset the connection without an answer."""
+    """Reset the connection without a response."""
     SLOW = "slow"
-    """Sleep for `seconds` of real time, then go on."""
+    """Sleep for `seconds` of real time, then continue."""
     NO_BACKUP_ID = "no_backup_id"
-    """Take the id out of a create's successful answer."""
+    """Remove the id from the successful response of a create request."""
     LAG = "lag"
     """The created backup is in no list for `seconds`."""
     STAY_BUILDING = "stay_building"
     """The created backup never ends."""
     END_AS = "end_as"
-    """The created backup ends with the status `word`, after `seconds` if they are given."""
+    """The created backup ends with the status `end_status`, after `seconds` if they are given."""
 
 
 class Phase(Enum):
-    """When a fault has its effect, seen from the operation."""
+    """When a fault is applied, relative to the operation."""
 
     BEFORE = auto()
-    MAKING = auto()
+    CREATING = auto()
     AFTER = auto()
 
 
-_MAKING = frozenset({Effect.LAG, Effect.STAY_BUILDING, Effect.END_AS})
+_CREATING = frozenset({Effect.LAG, Effect.STAY_BUILDING, Effect.END_AS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Fault:
-    """One fault. What is `None` matches anything; `*` matches every operation.
+    """One fault. A criterion that is `None` matches anything; `*` matches every operation.
 
-    Operations: create, list, delete, batch_delete, instances, instance, jobs, token, projects. `family` is one of
-    mysql/v3, v3, v3.1, iam. It fires at most `times` times (`None`: no limit), within `for_seconds` of the cloud's
-    clock after it was added (`None`: until removed), for a random `share` of the calls (1.0: all).
-    `after_commit` lets the operation do its work first, and fires only if that succeeded.
+    Operations: create, list, delete, batch_delete, instances, instance, jobs, token, projects. `api_prefix` is one of
+    mysql/v3, v3, v3.1, iam. A fault is applied at most `times` times (`None`: no limit), within `for_seconds` of the
+    cloud's clock after it was added (`None`: until removed), to a random `share` of the requests (1.0: all).
+    With `after_commit` the operation is done first, and the fault is applied only if it succeeded.
     """
 
-    effect: Effect = Effect.ANSWER
+    effect: Effect = Effect.RESPOND
     operation: str = "*"
     instance_id: str | None = None
     project_id: str | None = None
-    family: str | None = None
+    api_prefix: str | None = None
     times: int | None = None
     for_seconds: float | None = None
     share: float = 1.0
@@ -73,111 +73,111 @@ class Fault:
     content_type: str = "application/json"
     retry_after: str | None = None
     seconds: float = 0.0
-    word: str = "FAILED"
+    end_status: str = "FAILED"
 
     @property
     def phase(self) -> Phase:
-        """When it has its effect."""
-        if self.effect in _MAKING:
-            return Phase.MAKING
+        """When it is applied."""
+        if self.effect in _CREATING:
+            return Phase.CREATING
         return Phase.AFTER if self.after_commit or self.effect is Effect.NO_BACKUP_ID else Phase.BEFORE
 
-    def matches(self, call: Call, instance_ids: Collection[str]) -> bool:
-        """Whether the call is one of those meant."""
+    def matches(self, request: Request, instance_ids: Collection[str]) -> bool:
+        """Whether a request about these instances meets all criteria."""
         return (
-            self.operation in ("*", call.operation)
-            and self.family in (None, call.family)
-            and self.project_id in (None, call.project_id)
+            self.operation in ("*", request.operation)
+            and self.api_prefix in (None, request.api_prefix)
+            and self.project_id in (None, request.project_id)
             and (self.instance_id is None or self.instance_id in instance_ids)
         )
 
-    def answer(self, request_id: str) -> Answer:
-        """Return the answer of an ANSWER fault."""
+    def response(self, request_id: str) -> Response:
+        """Return the response of a fault whose effect is RESPOND."""
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         if self.body is not None:
             raw = self.body.encode()
-            return Answer(status=self.status, raw=raw, headers=headers, content_type=self.content_type)
+            return Response(status=self.status, raw=raw, headers=headers, content_type=self.content_type)
         shape = self.shape or ("gateway" if self.code.startswith("APIG") else "service")
-        made = error(self.status, self.code, self.message, shape=shape, request_id=request_id)
-        return Answer(
-            status=made.status, document=made.document, headers=headers, raw=made.raw, content_type=made.content_type
+        error = error_response(self.status, self.code, self.message, shape=shape, request_id=request_id)
+        return Response(
+            status=error.status,
+            document=error.document,
+            headers=headers,
+            raw=error.raw,
+            content_type=error.content_type,
         )
 
 
 def throttled(operation: str = "*", **more: Any) -> Fault:  # noqa: ANN401 - the fields of Fault
-    """Return the gateway's 429 (contract, section 7.3)."""
+    """Return the gateway's 429 (docs/reference/gaussdb_api.md, "Error codes of the gateway")."""
     text = "The throttling threshold has been reached: policy user over ratelimit,limit:60,time:1 minute"
     return Fault(operation=operation, status=429, code="APIGW.0308", message=text, **more)
 
 
 def unavailable(for_seconds: float | None = None, **more: Any) -> Fault:  # noqa: ANN401 - the fields of Fault
-    """Return a 503 for everything, for so many seconds of the cloud's clock."""
+    """Return a 503 to every request, for so many seconds of the cloud's clock."""
     return Fault(for_seconds=for_seconds, status=503, code="APIGW.0613", message="IAM is unavailable.", **more)
 
 
-def lost_answer(operation: str = "create", times: int | None = 1, **more: Any) -> Fault:  # noqa: ANN401 - the fields of Fault
-    """Do the work, then drop the connection."""
+def lost_response(operation: str = "create", times: int | None = 1, **more: Any) -> Fault:  # noqa: ANN401 - the fields of Fault
+    """Do the operation, then drop the connection."""
     return Fault(effect=Effect.DROP, operation=operation, times=times, after_commit=True, **more)
 
 
-def removed_family(family: str = "mysql/v3") -> Fault:
-    """Answer everything of a path family as the gateway does for what it does not know."""
+def removed_api_prefix(api_prefix: str = "mysql/v3") -> Fault:
+    """Respond to every path with this prefix as the gateway does to an unknown one."""
     text = "The API does not exist or has not been published in the environment"
-    return Fault(family=family, status=404, code="APIGW.0101", message=text)
+    return Fault(api_prefix=api_prefix, status=404, code="APIGW.0101", message=text)
 
 
 @plain_dataclass(slots=True)
-class _Armed:
-    """A fault in force: the part of it that changes."""
+class _ActiveFault:
+    """A fault in force, and how often it may still be applied."""
 
     fault: Fault
     until: datetime | None
-    left: int | None
+    remaining: int | None
 
-    def is_spent(self, now: datetime) -> bool:
-        """Whether it can never fire again."""
-        return self.left == 0 or (self.until is not None and now >= self.until)
+    def is_expired(self, now: datetime) -> bool:
+        """Whether it can never be applied again."""
+        return self.remaining == 0 or (self.until is not None and now >= self.until)
 
 
-class FaultBook:
-    """The faults in force. Not thread-safe by itself: the cloud's lock is held around every call."""
+class FaultRegistry:
+    """The faults in force. Not thread-safe by itself: the caller holds the cloud's lock."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)  # noqa: S311 - reproducible chance, not a secret
-        self._armed: list[_Armed] = []
+        self._active: list[_ActiveFault] = []
 
     def add(self, fault: Fault, now: datetime) -> None:
-        """Put a fault in force from now on. Of two that match one call, the earlier fires."""
+        """Put a fault in force from now on. Of two that match one request, the earlier is applied."""
         until = None if fault.for_seconds is None else now + timedelta(seconds=fault.for_seconds)
-        self._armed.append(_Armed(fault, until, fault.times))
+        self._active.append(_ActiveFault(fault, until, fault.times))
 
     def remove(self, fault: Fault | None = None) -> None:
-        """End a fault, or all of them."""
-        self._armed = [armed for armed in self._armed if fault is not None and armed.fault != fault]
+        """Remove a fault, or all of them."""
+        self._active = [active for active in self._active if fault is not None and active.fault != fault]
 
-    def in_force(self, now: datetime) -> list[Fault]:
-        """Return the faults that may still fire."""
-        return [armed.fault for armed in self._armed if not armed.is_spent(now)]
+    def take_first(self, phase: Phase, request: Request, instance_ids: Collection[str], now: datetime) -> Fault | None:
+        """Return the first fault that applies to this request in this phase, counted as applied."""
+        return next(iter(self._take(phase, request, instance_ids, now, limit=1)), None)
 
-    def draw(self, phase: Phase, call: Call, instance_ids: Collection[str], now: datetime) -> Fault | None:
-        """Return the first fault that fires for this call in this phase, used up by one."""
-        return next(iter(self._firing(phase, call, instance_ids, now, limit=1)), None)
+    def take_all(self, phase: Phase, request: Request, instance_ids: Collection[str], now: datetime) -> list[Fault]:
+        """Return every fault that applies to this request in this phase, each counted as applied."""
+        return self._take(phase, request, instance_ids, now, limit=len(self._active))
 
-    def draw_all(self, phase: Phase, call: Call, instance_ids: Collection[str], now: datetime) -> list[Fault]:
-        """Return every fault that fires for this call in this phase, each used up by one."""
-        return self._firing(phase, call, instance_ids, now, limit=len(self._armed))
-
-    def _firing(
-        self, phase: Phase, call: Call, instance_ids: Collection[str], now: datetime, *, limit: int
+    def _take(
+        self, phase: Phase, request: Request, instance_ids: Collection[str], now: datetime, *, limit: int
     ) -> list[Fault]:
-        fired: list[Fault] = []
-        for armed in self._armed:
-            if len(fired) < limit and armed.fault.phase is phase and self._fires(armed, call, instance_ids, now):
-                armed.left = None if armed.left is None else armed.left - 1
-                fired.append(armed.fault)
-        return fired
+        taken: list[Fault] = []
+        for active in self._active:
+            if len(taken) < limit and active.fault.phase is phase and self._applies(active, request, instance_ids, now):
+                active.remaining = None if active.remaining is None else active.remaining - 1
+                taken.append(active.fault)
+        return taken
 
-    def _fires(self, armed: _Armed, call: Call, instance_ids: Collection[str], now: datetime) -> bool:
-        if armed.is_spent(now) or not armed.fault.matches(call, instance_ids):
+    def _applies(self, active: _ActiveFault, request: Request, instance_ids: Collection[str], now: datetime) -> bool:
+        if active.is_expired(now) or not active.fault.matches(request, instance_ids):
             return False
-        return armed.fault.share >= 1.0 or self._rng.random() < armed.fault.share
+        return active.fault.share >= 1.0 or self._rng.random() < active.fault.share

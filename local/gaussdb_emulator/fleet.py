@@ -1,4 +1,4 @@
-"""What a cloud is set up from: projects, credentials, instances, and choices where the vendor's behaviour is open."""
+"""The initial contents of a cloud: projects, credentials, instances, backups, and rules of unconfirmed behaviour."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,7 +13,7 @@ PROJECT_ID = "0483b6b16e954cb88930a360d2c4e663"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Project:
-    """A cloud project, which the function knows as one connection."""
+    """A cloud project; one connection of the application."""
 
     id: str = PROJECT_ID
     name: str = "eu-de"
@@ -32,7 +32,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class IamUser:
-    """A user who buys tokens by password, for any of `project_ids`."""
+    """A user who requests tokens by password, for any of `project_ids`."""
 
     domain_name: str
     user_name: str
@@ -42,10 +42,10 @@ class IamUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Instance:
-    """One database instance and how its backups go.
+    """One database instance, and how its backups end.
 
-    `status` is a word of the contract's section 4.3. A backup takes `backup_seconds`, then has the status
-    `backup_ends` (COMPLETED, FAILED, AVAILABLE or any word a vendor may think of); with `None` it never ends.
+    `status` is one of docs/reference/gaussdb_api.md, "Listing instances". A backup takes `backup_seconds`, then has
+    the status `backup_ends` (COMPLETED, FAILED, AVAILABLE, or one that the vendor may add); with `None` it never ends.
     """
 
     id: str
@@ -62,9 +62,9 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class PastBackup:
-    """A backup that is there from the start; `seconds` is how long it took, `held` that it is locked or restored from.
+    """A backup that exists from the start. `seconds` is its duration; `held` means locked, or being restored from.
 
-    `status` is the word it ended with; `None` means that it is still BUILDING.
+    `status` is the one it ended with; `None` means that it is still BUILDING.
     """
 
     instance_id: str
@@ -80,16 +80,17 @@ class PastBackup:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Rules:
-    """Choices where the contract says "unconfirmed", and the numbers a test wants to turn. Durations are in seconds.
+    """Behaviour of the API that is unconfirmed, and limits that a test may change. Durations are in seconds.
 
-    The defaults are the answer that is hardest on a client: a backup's name may repeat, the `name` filter finds parts
-    of names, a raw `+` in a query becomes a space, a filter in the future is refused, a deleted backup lingers.
+    The defaults are those that demand most of a client: a backup's name may repeat, the `name` filter finds parts of
+    names, a raw `+` in a query becomes a space, a filter in the future is rejected, a deleted backup stays listed for
+    a while. Source: docs/reference/gaussdb_api.md, "Unconfirmed".
     """
 
     unique_names: bool = False
     name_filter: Literal["contains", "exact"] = "contains"
     raw_plus: Literal["space", "plus"] = "space"
-    refuse_future_times: bool = True
+    reject_future_times: bool = True
     show_backing_up: bool = True
     unknown_instance: tuple[int, str] = (404, "DBS.200045")
     missing_backup: tuple[int, str] = (404, "DBS.201010")
@@ -103,7 +104,10 @@ class Rules:
     lock_seconds: float = 5 * 60.0
 
     def render_time(self, at: datetime) -> str:
-        """`yyyy-mm-ddThh:mm:ss+0800`: the form of every time in the API, in the cloud's own offset."""
+        """Render a time as `yyyy-mm-ddThh:mm:ss+0800`, in the cloud's offset.
+
+        Source: docs/reference/gaussdb_api.md, "Times and paging".
+        """
         return (at + timedelta(hours=self.utc_offset_hours)).strftime("%Y-%m-%dT%H:%M:%S") + self._offset()
 
     def _offset(self) -> str:
@@ -114,7 +118,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Fleet:
-    """Everything a cloud holds when it starts; the shape of the file given to `python -m local.gaussdb_emulator --fleet`."""
+    """The contents of a cloud at its start; the shape of the file for `python -m local.gaussdb_emulator --fleet`."""
 
     projects: tuple[Project, ...] = (Project(),)
     access_keys: tuple[AccessKey, ...] = ()
@@ -130,7 +134,7 @@ def read_fleet(text: str | bytes) -> Fleet:
 
 
 def example_fleet() -> Fleet:
-    """Three instances in one project, with credentials that anybody may read: for trying things by hand."""
+    """Return three instances in one project, with public credentials: for trying the emulator by hand."""
     instances = tuple(
         Instance(id=f"{number:032x}in07", name=name, tags={"env": env}, backup_seconds=20)
         for number, (name, env) in enumerate((("orders", "prod"), ("billing", "prod"), ("scratch", "dev")), start=1)

@@ -1,81 +1,84 @@
-"""The API gateway's part: who is calling, and may they."""
+"""The API gateway: authentication, and the projects that a caller may see."""
 
 from datetime import datetime
 
 from .accounts import Token
-from .answers import Refused, refuse_at_gateway
-from .calls import Call
-from .cloud import Cloud
 from .fleet import AccessKey
-from .signatures import Authorization, read_authorization, signing_time, verify
+from .request import Request
+from .responses import ApiError, gateway_error
+from .signatures import Authorization, check_signature, read_authorization, signing_time
+from .state import Cloud
 
-_NO_IDENTITY = "Incorrect IAM authentication information: "
+_NOT_AUTHENTICATED = "Incorrect IAM authentication information: "
 
 
-def admit(cloud: Cloud, call: Call) -> frozenset[str]:
-    """Return the ids of the projects that the caller may see. Raises `Refused` for anybody else.
+def authorize(cloud: Cloud, request: Request) -> frozenset[str]:
+    """Return the ids of the projects that the caller may see.
 
-    A call about a project that is not the caller's is refused with 403 `APIGW.0310`.
+    Raises `ApiError`: 401 for a caller that cannot be authenticated, 403 for a project that is not the caller's
+    (docs/reference/gaussdb_api.md, "Error codes of the gateway").
     """
-    projects = _identify(cloud, call)
-    if call.project_id is not None and call.project_id not in projects:
-        raise refuse_at_gateway(403, "APIGW.0310", "The project is unavailable.", call.request_id)
+    projects = _authenticate(cloud, request)
+    if request.project_id is not None and request.project_id not in projects:
+        raise gateway_error(403, "APIGW.0310", "The project is unavailable.", request.request_id)
     return projects
 
 
-def _identify(cloud: Cloud, call: Call) -> frozenset[str]:
-    token = call.headers.get("x-auth-token")
+def _authenticate(cloud: Cloud, request: Request) -> frozenset[str]:
+    token = request.headers.get("x-auth-token")
     with cloud.lock:
         if token is not None:
-            return _by_token(cloud, call, token)
-        return frozenset({_by_signature(cloud, call).project_id})
+            return _projects_of(_find_token(cloud, request, token))
+        return frozenset({_find_signing_key(cloud, request).project_id})
 
 
-def _refuse(call: Call, message: str) -> Refused:
-    return refuse_at_gateway(401, "APIGW.0301", _NO_IDENTITY + message, call.request_id)
+def _not_authenticated(request: Request, message: str) -> ApiError:
+    return gateway_error(401, "APIGW.0301", _NOT_AUTHENTICATED + message, request.request_id)
 
 
-def _by_token(cloud: Cloud, call: Call, value: str) -> frozenset[str]:
+def _find_token(cloud: Cloud, request: Request, value: str) -> Token:
     token = cloud.accounts.tokens.get(value)
     if token is None:
-        raise _refuse(call, "decrypt token fail")
+        raise _not_authenticated(request, "decrypt token fail")
     if cloud.now() >= token.expires_at:
-        raise refuse_at_gateway(401, "APIGW.0307", "The token must be updated.", call.request_id)
-    return _projects_of(token)
+        raise gateway_error(401, "APIGW.0307", "The token must be updated.", request.request_id)
+    return token
 
 
 def _projects_of(token: Token) -> frozenset[str]:
     return frozenset(token.user.project_ids if token.project_id is None else {token.project_id})
 
 
-def _by_signature(cloud: Cloud, call: Call) -> AccessKey:
-    authorization = read_authorization(call.headers.get("authorization", ""))
+def _find_signing_key(cloud: Cloud, request: Request) -> AccessKey:
+    authorization = read_authorization(request.headers.get("authorization", ""))
     if authorization is None:
-        raise _refuse(call, "verify aksk signature fail, Authorization format is incorrect")
+        raise _not_authenticated(request, "verify aksk signature fail, Authorization format is incorrect")
     key = cloud.accounts.keys.get(authorization.access_key)
     if key is None:
-        raise _refuse(call, f"Get secretKey failed,ak:{authorization.access_key},err:ak not exist")
+        raise _not_authenticated(request, f"Get secretKey failed,ak:{authorization.access_key},err:ak not exist")
     now = cloud.now()
     if cloud.accounts.is_locked(key.access_key, now):
-        raise _refuse(call, "AK access failed to reach the limit,forbidden.")
-    problem = _find_problem(cloud, call, authorization, key, now)
+        raise _not_authenticated(request, "AK access failed to reach the limit,forbidden.")
+    problem = _find_problem(cloud, request, authorization, key, now)
     if problem is not None:
-        cloud.accounts.note_failure(key.access_key, now, cloud.rules)
-        raise _refuse(call, problem)
-    cloud.accounts.note_success(key.access_key)
+        cloud.accounts.record_failure(key.access_key, now, cloud.rules)
+        raise _not_authenticated(request, problem)
+    cloud.accounts.reset_failures(key.access_key)
     return key
 
 
-def _find_problem(cloud: Cloud, call: Call, authorization: Authorization, key: AccessKey, now: datetime) -> str | None:
-    at = signing_time(call)
+def _find_problem(
+    cloud: Cloud, request: Request, authorization: Authorization, key: AccessKey, now: datetime
+) -> str | None:
+    at = signing_time(request)
     if at is None:
         return "verify aksk signature fail, X-Sdk-Date is missing or malformed"
     if abs((now - at).total_seconds()) > cloud.rules.clock_skew_seconds:
         times = f"signature time:{at:%Y%m%dT%H%M%SZ},server time:{now:%Y%m%dT%H%M%SZ}"
         return f"calc aksk signature fail:signature expired, {times}"
-    verdict = verify(call, authorization, key.secret_key, at)
-    if not verdict.is_good:
-        return f"verify aksk signature fail, canonicalRequest:{verdict.canonical_request.replace('\n', '|')}"
-    if key.security_token is not None and call.headers.get("x-security-token") != key.security_token:
+    check = check_signature(request, authorization, key.secret_key, at)
+    if not check.is_valid:
+        return f"verify aksk signature fail, canonicalRequest:{check.canonical_request.replace('\n', '|')}"
+    if key.security_token is not None and request.headers.get("x-security-token") != key.security_token:
         return "verify aksk signature fail, x-security-token is missing or wrong"
     return None

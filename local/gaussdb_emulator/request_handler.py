@@ -1,129 +1,141 @@
-"""What happens to one request: who is it, does a fault strike, the operation, does a fault strike now."""
+"""Handle one request: authenticate, apply faults, run the operation, apply faults again, log."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from .answers import Answer, AnswerTooLate, ConnectionDropped, Refused, refuse_at_gateway
-from .calls import Call
-from .cloud import Cloud
-from .creation import create
-from .deletion import batch_delete, delete
 from .faults import Effect, Fault, Phase
-from .gateway import admit
-from .iam import create_token, list_projects
-from .instance_views import list_instances, show_instance
-from .jobs import show_job
-from .listing import list_backups
-from .request_log import as_request
+from .gateway import authorize
+from .operations.create_backup import create_backup
+from .operations.create_token import create_token
+from .operations.delete_backups import delete_backup, delete_backups
+from .operations.list_backups import list_backups
+from .operations.list_instances import list_instances, show_instance
+from .operations.list_projects import list_projects
+from .operations.show_job import show_job
+from .request import LoggedRequest, Request
+from .responses import ApiError, ConnectionDropped, Response, ResponseTooLate, gateway_error
+from .state import Cloud
 
-_OPERATIONS: dict[str, Callable[[Cloud, Call], Answer]] = {
-    "create": create,
+_OPERATIONS: dict[str, Callable[[Cloud, Request], Response]] = {
+    "create": create_backup,
     "list": list_backups,
-    "delete": delete,
-    "batch_delete": batch_delete,
+    "delete": delete_backup,
+    "batch_delete": delete_backups,
     "instances": list_instances,
     "instance": show_instance,
     "jobs": show_job,
     "token": create_token,
 }
+_PUBLIC = ("token", "unknown")  # operations that need no credentials
 
 
-def respond(cloud: Cloud, call: Call) -> Answer:
-    """Answer one request and write it down.
+def handle_request(cloud: Cloud, request: Request) -> Response:
+    """Return the response to a request, and log both.
 
-    Raises `ConnectionDropped` where a fault says so, and `AnswerTooLate` where a slow answer outlasts the read timeout
-    that the call carries; in both cases the work may have been done, as the fault says.
+    Raises `ConnectionDropped` where a fault requires it, and `ResponseTooLate` where a slow response outlasts the read
+    timeout of the request; in both cases the operation may have been done.
     """
-    return _Exchange(cloud, call).run()
+    return _RequestHandler(cloud, request).handle()
 
 
-class _Exchange:
-    """One request on its way; what it met is written down at the end."""
+class _RequestHandler:
+    """One request, with the faults that were applied to it."""
 
-    def __init__(self, cloud: Cloud, call: Call) -> None:
+    def __init__(self, cloud: Cloud, request: Request) -> None:
         self._cloud = cloud
-        self._call = call
-        self._subjects = _subjects(cloud, call)
-        self._met: list[Fault] = []
+        self._request = request
+        self._instance_ids = _instance_ids_of(cloud, request)
+        self._applied: list[Fault] = []
         self._is_late = False
 
-    def run(self) -> Answer:
-        answer: Answer | None = None
+    def handle(self) -> Response:
+        response: Response | None = None
         try:
-            answer = self._go()
+            response = self._process()
             if self._is_late:
-                answer = None
-                raise AnswerTooLate
-        except Refused as refused:
-            answer = refused.answer
+                response = None
+                raise ResponseTooLate
+        except ApiError as error:
+            response = error.response
         finally:
-            self._cloud.note(as_request(self._call, answer, self._subjects, self._met, self._cloud.now()))
-        return answer
+            self._cloud.log_request(self._log_entry(response))
+        return response
 
-    def _go(self) -> Answer:
-        visible = self._admit()
-        early = self._strike(Phase.BEFORE, None)
-        if early is not None:
-            return early
-        answer = self._operate(visible)
-        return (self._strike(Phase.AFTER, answer) if answer.is_success else None) or answer
+    def _process(self) -> Response:
+        is_public = self._request.operation in _PUBLIC
+        visible_projects = frozenset() if is_public else authorize(self._cloud, self._request)
+        replaced = self._apply_fault(Phase.BEFORE, None)
+        if replaced is not None:
+            return replaced
+        response = self._run_operation(visible_projects)
+        return (self._apply_fault(Phase.AFTER, response) if response.is_success else None) or response
 
-    def _admit(self) -> frozenset[str]:
-        """Nobody has to be known for buying a token, nor for asking for what does not exist."""
-        is_open = self._call.operation in ("token", "unknown")
-        return frozenset() if is_open else admit(self._cloud, self._call)
-
-    def _operate(self, visible: frozenset[str]) -> Answer:
+    def _run_operation(self, visible_projects: frozenset[str]) -> Response:
         with self._cloud.lock:
-            if self._call.operation == "projects":
-                return list_projects(self._cloud, self._call, visible)
-            operation = _OPERATIONS.get(self._call.operation)
+            if self._request.operation == "projects":
+                return list_projects(self._cloud, self._request, visible_projects)
+            operation = _OPERATIONS.get(self._request.operation)
             if operation is None:
                 text = "The API does not exist or has not been published in the environment"
-                raise refuse_at_gateway(404, "APIGW.0101", text, self._call.request_id)
-            return operation(self._cloud, self._call)
+                raise gateway_error(404, "APIGW.0101", text, self._request.request_id)
+            return operation(self._cloud, self._request)
 
-    def _strike(self, phase: Phase, answer: Answer | None) -> Answer | None:
-        """Let a fault of this phase have its effect; returns the answer it gives, if any."""
+    def _apply_fault(self, phase: Phase, response: Response | None) -> Response | None:
+        """Apply the first fault of this phase; returns the response that replaces the operation's, if any."""
         with self._cloud.lock:
-            fault = self._cloud.faults.draw(phase, self._call, self._subjects, self._cloud.now())
+            fault = self._cloud.faults.take_first(phase, self._request, self._instance_ids, self._cloud.now())
         if fault is None:
             return None
-        self._met.append(fault)
-        return self._apply(fault, answer)
-
-    def _apply(self, fault: Fault, answer: Answer | None) -> Answer | None:
+        self._applied.append(fault)
         match fault.effect:
-            case Effect.ANSWER:
-                return fault.answer(self._call.request_id)
+            case Effect.RESPOND:
+                return fault.response(self._request.request_id)
             case Effect.DROP | Effect.RESET:
                 raise ConnectionDropped(reset=fault.effect is Effect.RESET)
             case Effect.SLOW:
-                self._wait(fault.seconds)
-            case Effect.NO_BACKUP_ID if answer is not None:
-                return _without_backup_id(answer)
+                self._sleep(fault.seconds)
+            case Effect.NO_BACKUP_ID if response is not None:
+                return _without_backup_id(response)
             case _:
                 pass
         return None
 
-    def _wait(self, seconds: float) -> None:
-        """Sleep, but not beyond the client's patience: past it, the work still goes on."""
-        patience = self._call.read_timeout
-        self._is_late = patience is not None and seconds >= patience
-        self._cloud.sleep(min(seconds, patience) if patience is not None else seconds)
+    def _sleep(self, seconds: float) -> None:
+        """Sleep until the read timeout at most; the operation is done all the same."""
+        timeout = self._request.read_timeout
+        self._is_late = timeout is not None and seconds >= timeout
+        self._cloud.sleep(min(seconds, timeout) if timeout is not None else seconds)
+
+    def _log_entry(self, response: Response | None) -> LoggedRequest:
+        request = self._request
+        return LoggedRequest(
+            at=self._cloud.now(),
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            operation=request.operation,
+            api_prefix=request.api_prefix,
+            project_id=request.project_id,
+            instance_ids=tuple(sorted(self._instance_ids)),
+            status=response.status if response else None,
+            code=response.code if response else None,
+            faults=tuple(str(fault.effect) for fault in self._applied),
+            request_id=request.request_id,
+        )
 
 
-def _subjects(cloud: Cloud, call: Call) -> frozenset[str]:
-    """Return the ids of the instances that a call is about, as far as it says so."""
-    named = {call.instance_id, call.peek().get("instance_id"), dict(call.query_pairs()).get("instance_id")}
-    listed = call.peek().get("backup_ids")
+def _instance_ids_of(cloud: Cloud, request: Request) -> frozenset[str]:
+    """Return the instances that a request names, or whose backups it names."""
+    document = request.document_or_empty()
+    named = {request.instance_id, document.get("instance_id"), dict(request.query_pairs()).get("instance_id")}
+    listed = document.get("backup_ids")
     with cloud.lock:
-        ids = [call.backup_id, *(listed if isinstance(listed, list) else [])]
+        ids = [request.backup_id, *(listed if isinstance(listed, list) else [])]
         backups = [cloud.store.get(each) for each in ids if isinstance(each, str)]
     return frozenset(name for name in named if isinstance(name, str)) | {each.instance_id for each in backups if each}
 
 
-def _without_backup_id(answer: Answer) -> Answer:
-    backup = answer.document.get("backup", {})
+def _without_backup_id(response: Response) -> Response:
+    backup = response.document.get("backup", {})
     kept = {name: value for name, value in backup.items() if name != "id"}
-    return replace(answer, document={**answer.document, "backup": kept})
+    return replace(response, document={**response.document, "backup": kept})

@@ -1,4 +1,4 @@
-"""The emulator behind a socket of this machine."""
+"""The emulator behind a TCP socket."""
 
 import socket
 import ssl
@@ -14,9 +14,9 @@ from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .answers import ConnectionDropped
 from .app import create_app
-from .cloud import Cloud
+from .responses import ConnectionDropped
+from .state import Cloud
 
 HOST = "127.0.0.1"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -24,7 +24,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs. `url` has no trailing slash."""
+    """A running server. `url` has no trailing slash."""
 
     url: str
     port: int
@@ -34,9 +34,9 @@ class Running:
 def serve(
     cloud: Cloud, port: int = 0, *, control: bool = False, tls: ssl.SSLContext | None = None, host: str = HOST
 ) -> Iterator[Running]:
-    """Serve the cloud until the block ends, on the loopback interface unless another is named; port 0 takes a free one.
+    """Serve the cloud until the block ends, on the loopback interface by default; port 0 selects a free port.
 
-    Connections are kept alive as HTTP/1.1 says; at the end those still open are closed.
+    Connections are kept alive as in HTTP/1.1; at the end those still open are closed.
     """
     server = _Server(host, port, create_app(cloud, control=control), _Handler, ssl_context=tls)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -46,37 +46,37 @@ def serve(
     finally:
         server.shutdown()
         thread.join()
-        server.hang_up()
+        server.close_connections()
 
 
 class _Server(ThreadedWSGIServer):
-    """Remembers its connections, so that it can end them."""
+    """Keeps its open connections, so that it can close them."""
 
     request_queue_size = 256
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - werkzeug's own
         self._open: set[socket.socket] = set()
-        self._guard = Lock()
+        self._lock = Lock()
         super().__init__(*args, **kwargs)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
-        with self._guard:
+        with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's own
-        with self._guard:
+        with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
-        """Print what went wrong, unless it is only a client that went away."""
+        """Print the error, unless the client closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
-    def hang_up(self) -> None:
-        """End the connections that clients left open; their threads end with them."""
-        with self._guard:
+    def close_connections(self) -> None:
+        """Close the connections that clients left open; their threads end with them."""
+        with self._lock:
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -85,8 +85,8 @@ class _Server(ThreadedWSGIServer):
 class _Handler(WSGIRequestHandler):
     """Runs the application for each request of a connection.
 
-    Werkzeug's own closes the connection after every answer and waits for more of the request first: neither is what
-    the real gateway does, and a client's reuse of connections would never be seen.
+    Werkzeug's own closes the connection after every response, and first waits for more of the request. The real gateway
+    does neither, and no test could show that a client reuses its connections.
     """
 
     wbufsize = -1
@@ -125,7 +125,7 @@ class _Handler(WSGIRequestHandler):
             self.connection.close()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Stay quiet: what was asked is in `Cloud.requests`."""
+        """Print nothing: the requests are in `Cloud.requests`."""
 
 
 def _recorder(sent: list[Any]) -> Callable[..., Callable[[bytes], object]]:

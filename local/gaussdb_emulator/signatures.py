@@ -1,4 +1,4 @@
-"""Signatures, checked with the vendor's own signer (contract, section 8.2)."""
+"""Signatures, checked with the vendor's own signer (docs/reference/gaussdb_api.md, "Signing with an access key")."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from .calls import Call
+from .request import Request
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _FORM = re.compile(r"SDK-HMAC-SHA256 +Access=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})")
@@ -18,7 +18,7 @@ _FORM = re.compile(r"SDK-HMAC-SHA256 +Access=([^,\s]+), *SignedHeaders=([^,\s]+)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """What the header says: who signed which headers, and the outcome."""
+    """The parsed `Authorization` header."""
 
     access_key: str
     signed_headers: tuple[str, ...]
@@ -26,15 +26,15 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether a signature is good, and the canonical request it was checked against."""
+class SignatureCheck:
+    """Whether a signature is valid, and the canonical request that it was compared with."""
 
-    is_good: bool
+    is_valid: bool
     canonical_request: str
 
 
 def read_authorization(header: str) -> Authorization | None:
-    """Read the header, or `None` if it does not have the form of SDK-HMAC-SHA256."""
+    """Parse the header; `None` if it does not have the form of SDK-HMAC-SHA256."""
     match = _FORM.fullmatch(header.strip())
     if match is None:
         return None
@@ -42,37 +42,37 @@ def read_authorization(header: str) -> Authorization | None:
     return Authorization(access_key=access_key, signed_headers=tuple(names.split(";")), signature=signature)
 
 
-def signing_time(call: Call) -> datetime | None:
+def signing_time(request: Request) -> datetime | None:
     """Return the time of `X-Sdk-Date`, or `None` if it is missing or has another form."""
     try:
-        return datetime.strptime(call.headers.get("x-sdk-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(request.headers.get("x-sdk-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def verify(call: Call, authorization: Authorization, secret_key: str, at: datetime) -> Verdict:
+def check_signature(request: Request, authorization: Authorization, secret_key: str, at: datetime) -> SignatureCheck:
     """Check a signature by the listed headers only, over path, query and body as they arrived.
 
-    A header that is listed but did not come, a list without `x-sdk-date`, and an `X-Sdk-Content-Sha256` that is
-    neither `UNSIGNED-PAYLOAD` nor the body's hash make the signature bad.
+    A header that is listed but missing, a list without `x-sdk-date`, and an `X-Sdk-Content-Sha256` that is neither
+    `UNSIGNED-PAYLOAD` nor the body's hash make the signature invalid.
     """
     names = list(authorization.signed_headers)
-    if "x-sdk-date" not in names or not set(names) <= call.headers.keys() or not _declares_its_body(call):
-        return Verdict(is_good=False, canonical_request="")
-    signer = _VendorSigner(_Pair(authorization.access_key, secret_key))
-    canonical, expected = signer.expect(_as_sdk_request(call), names, at)
-    return Verdict(is_good=hmac.compare_digest(expected, authorization.signature), canonical_request=canonical)
+    if "x-sdk-date" not in names or not set(names) <= request.headers.keys() or not _body_hash_matches(request):
+        return SignatureCheck(is_valid=False, canonical_request="")
+    signer = _VendorSigner(_Credentials(authorization.access_key, secret_key))
+    canonical, expected = signer.expect(_to_sdk_request(request), names, at)
+    return SignatureCheck(is_valid=hmac.compare_digest(expected, authorization.signature), canonical_request=canonical)
 
 
-class _Pair(NamedTuple):
-    """What the signer reads of credentials. Importing the vendor's own would write a file into the home directory."""
+class _Credentials(NamedTuple):
+    """The attributes that the signer reads. Importing the vendor's class would write a file into the home directory."""
 
     ak: str
     sk: str
 
 
 class _VendorSigner(Signer):  # type: ignore[misc]  # the vendor's package has no annotations
-    """The vendor's signer, told which headers count instead of taking all of them."""
+    """The vendor's signer, over the given headers instead of all of them."""
 
     def expect(self, request: SdkRequest, names: list[str], at: datetime) -> tuple[str, str]:
         canonical = self._process_canonical_request(request, names)
@@ -80,25 +80,25 @@ class _VendorSigner(Signer):  # type: ignore[misc]  # the vendor's package has n
         return canonical, signature
 
 
-def _as_sdk_request(call: Call) -> SdkRequest:
+def _to_sdk_request(request: Request) -> SdkRequest:
     return SdkRequest(
-        method=call.method,
-        host=call.headers.get("host", ""),
-        resource_path=call.path,
-        query_params=call.query_pairs(),
-        header_params={name: _as_sent(value) for name, value in call.headers.items()},
-        body=call.body,
+        method=request.method,
+        host=request.headers.get("host", ""),
+        resource_path=request.path,
+        query_params=request.query_pairs(),
+        header_params={name: _decode_header(value) for name, value in request.headers.items()},
+        body=request.body,
     )
 
 
-def _as_sent(value: str) -> str:
-    """WSGI reads header bytes as Latin-1; the signer wants the text, which the vendor's SDK sends as UTF-8."""
+def _decode_header(value: str) -> str:
+    """Decode as UTF-8, which the vendor's SDK sends; WSGI decodes header bytes as Latin-1."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:
         return value
 
 
-def _declares_its_body(call: Call) -> bool:
-    declared = call.headers.get("x-sdk-content-sha256")
-    return declared in (None, UNSIGNED, hashlib.sha256(call.body).hexdigest())
+def _body_hash_matches(request: Request) -> bool:
+    declared = request.headers.get("x-sdk-content-sha256")
+    return declared in (None, UNSIGNED, hashlib.sha256(request.body).hexdigest())

@@ -224,7 +224,7 @@ def test_retry_after_is_read_in_both_forms_and_bounded(header: str | None, wait:
 def test_when_the_documented_path_is_gone_its_successor_is_used_with_one_warning() -> None:
     warnings: list[str] = []
     cloud = make_cloud(Clock())
-    cloud.add_fault(gaussdb_emulator.removed_family("mysql/v3"))
+    cloud.add_fault(gaussdb_emulator.removed_api_prefix("mysql/v3"))
     api = make_api(cloud, on_api_version_switch=lambda: warnings.append("switched"))
     assert api.create_backup(instance_id=ORDERS, name="first").job_id
     assert [backup.name for backup in api.list_backups()] == ["first"]

@@ -235,7 +235,7 @@ def test_an_unforeseen_error_is_told_with_its_traceback_and_counted(deployment: 
 
 
 def test_the_switch_to_the_successors_path_is_told_once(deployment: Deployment) -> None:
-    deployment.cloud.add_fault(gaussdb_emulator.removed_family("mysql/v3"))
+    deployment.cloud.add_fault(gaussdb_emulator.removed_api_prefix("mysql/v3"))
     assert deployment.invoke("create_backup", request())["job_id"]
     deployment.invoke("create_backup", request(instance_id=STOCK))
     warnings = [item for item in deployment.records if item["level"] == "WARNING"]

@@ -1,6 +1,6 @@
-"""The emulator's creating, listing, deleting and following of backups, with a clock moved by hand."""
+"""Create, list, delete and track backups in the emulator, with a clock that the tests move."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,26 +8,16 @@ import httpx
 import pytest
 
 from local.gaussdb_emulator import Cloud, EmulatorTransport, Fleet, Instance, PastBackup, Rules, create_app
+from tests.helpers.clock import Clock
+from tests.helpers.gaussdb import PROJECT
 
-PROJECT = "0483b6b16e954cb88930a360d2c4e663"
 ORDERS, BILLING = f"{1:032x}in07", f"{2:032x}in07"
-DOCUMENTED, SUCCESSOR = f"/mysql/v3/{PROJECT}", f"/v3/{PROJECT}"
-
-
-@dataclass
-class Clock:
-    now: datetime = datetime(2026, 3, 1, 2, 0, 0, 250_000, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **amount: float) -> None:
-        self.now += timedelta(**amount)
+MYSQL_V3, V3 = f"/mysql/v3/{PROJECT}", f"/v3/{PROJECT}"
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(datetime(2026, 3, 1, 2, 0, 0, 250_000, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -44,8 +34,8 @@ def client(cloud: Cloud) -> httpx.Client:
     )
 
 
-def create(client: httpx.Client, family: str = SUCCESSOR, **fields: Any) -> httpx.Response:
-    return client.post(f"{family}/backups/create", json={"instance_id": ORDERS, "name": "tonight"} | fields)
+def create(client: httpx.Client, api_prefix: str = V3, **fields: Any) -> httpx.Response:
+    return client.post(f"{api_prefix}/backups/create", json={"instance_id": ORDERS, "name": "nightly"} | fields)
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -60,21 +50,21 @@ def past(name: str, day: int, **fields: Any) -> PastBackup:
     return PastBackup(instance_id=ORDERS, name=name, begin_time=datetime(2026, 2, day, 3, tzinfo=UTC), **fields)
 
 
-def test_the_documented_path_answers_200_without_a_job(client: httpx.Client) -> None:
-    answer = create(client, DOCUMENTED)
-    assert (answer.status_code, answer.json().keys()) == (200, {"backup"})
+def test_mysql_v3_returns_200_without_a_job(client: httpx.Client) -> None:
+    response = create(client, MYSQL_V3)
+    assert (response.status_code, response.json().keys()) == (200, {"backup"})
 
 
-def test_its_successor_answers_201_with_a_job(client: httpx.Client) -> None:
-    answer = create(client, SUCCESSOR)
-    assert (answer.status_code, answer.json().keys()) == (201, {"backup", "job_id"})
+def test_v3_returns_201_with_a_job(client: httpx.Client) -> None:
+    response = create(client, V3)
+    assert (response.status_code, response.json().keys()) == (201, {"backup", "job_id"})
 
 
-def test_a_created_backup_is_told_with_its_begin_in_the_clouds_offset(client: httpx.Client) -> None:
+def test_a_created_backup_is_returned_with_its_begin_in_the_clouds_offset(client: httpx.Client) -> None:
     backup = create(client, description="why").json()["backup"]
     assert {**backup, "id": ""} == {
         "id": "",
-        "name": "tonight",
+        "name": "nightly",
         "description": "why",
         "begin_time": "2026-03-01T10:00:00+0800",
         "status": "BUILDING",
@@ -97,12 +87,12 @@ def test_a_created_backup_is_told_with_its_begin_in_the_clouds_offset(client: ht
         pytest.param({"description": "a=b"}, (400, "DBS.280127"), id="equals sign in the description"),
         pytest.param({"description": "it's"}, (400, "DBS.280127"), id="quote in the description"),
         pytest.param({"description": "a\nb"}, (400, "DBS.280127"), id="line break in the description"),
-        pytest.param({"instance_id": "orders"}, (400, "DBS.280404"), id="instance id of another form"),
+        pytest.param({"instance_id": "orders"}, (400, "DBS.280404"), id="malformed instance id"),
         pytest.param({"instance_id": None}, (400, "DBS.200001"), id="no instance id"),
         pytest.param({"instance_id": f"{9:032x}in07"}, (404, "DBS.200045"), id="unknown instance"),
     ],
 )
-def test_a_create_that_breaks_a_rule_is_refused_with_its_code(
+def test_a_create_request_that_breaks_a_rule_is_rejected_with_its_code(
     client: httpx.Client, cloud: Cloud, fields: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     assert error_of(create(client, **fields)) == expected
@@ -110,7 +100,7 @@ def test_a_create_that_breaks_a_rule_is_refused_with_its_code(
 
 
 @pytest.mark.parametrize("name", ["abcd", "a" * 64, "A-b_9"])
-def test_a_name_at_the_edge_of_the_rule_is_good(client: httpx.Client, name: str) -> None:
+def test_a_name_at_the_edge_of_the_rule_is_accepted(client: httpx.Client, name: str) -> None:
     assert create(client, name=name).status_code == 201
 
 
@@ -119,8 +109,8 @@ def test_a_name_at_the_edge_of_the_rule_is_good(client: httpx.Client, name: str)
     [(b"", "DBS.200006"), (b"{", "DBS.200001"), (b"[]", "DBS.200001")],
     ids=["empty", "not JSON", "not an object"],
 )
-def test_a_body_that_is_no_object_is_refused(client: httpx.Client, body: bytes, code: str) -> None:
-    assert error_of(client.post(f"{SUCCESSOR}/backups/create", content=body)) == (400, code)
+def test_a_body_that_is_no_object_is_rejected(client: httpx.Client, body: bytes, code: str) -> None:
+    assert error_of(client.post(f"{V3}/backups/create", content=body)) == (400, code)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +124,7 @@ def test_a_body_that_is_no_object_is_refused(client: httpx.Client, body: bytes, 
         ("FAILED", (409, "DBS.280406")),
     ],
 )
-def test_an_instance_that_cannot_be_backed_up_now_says_why(
+def test_an_instance_that_cannot_be_backed_up_now_has_a_code_for_the_reason(
     client: httpx.Client, cloud: Cloud, status: str, expected: tuple[int, str]
 ) -> None:
     cloud.change_instance(ORDERS, status=status)
@@ -154,7 +144,7 @@ def test_an_instance_makes_one_backup_at_a_time(client: httpx.Client, clock: Clo
     assert create(client, name="second").status_code == 201
 
 
-def test_a_running_automatic_backup_counts_too(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_running_automatic_backup_makes_an_instance_busy_too(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_backups(past("automatic", 28, type="auto", status=None))
     assert error_of(create(client)) == (409, "DBS.201205")
 
@@ -165,7 +155,7 @@ def test_names_may_repeat_by_default(client: httpx.Client, clock: Clock) -> None
     assert create(client).status_code == 201
 
 
-def test_names_can_be_made_unique_per_instance(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+def test_names_can_be_unique_per_instance(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
     cloud.set_rules(Rules(unique_names=True))
     create(client)
     clock.move(seconds=60)
@@ -173,16 +163,16 @@ def test_names_can_be_made_unique_per_instance(client: httpx.Client, cloud: Clou
     assert create(client, instance_id=BILLING).status_code == 201
 
 
-@pytest.mark.parametrize("word", ["COMPLETED", "FAILED", "AVAILABLE", "ARCHIVED"])
-def test_a_backup_ends_with_the_word_of_its_instance(
-    client: httpx.Client, cloud: Cloud, clock: Clock, word: str
+@pytest.mark.parametrize("end_status", ["COMPLETED", "FAILED", "AVAILABLE", "ARCHIVED"])
+def test_a_backup_ends_with_the_status_that_its_instance_sets(
+    client: httpx.Client, cloud: Cloud, clock: Clock, end_status: str
 ) -> None:
-    cloud.change_instance(ORDERS, backup_ends=word, backup_seconds=300)
+    cloud.change_instance(ORDERS, backup_ends=end_status, backup_seconds=300)
     backup_id = create(client).json()["backup"]["id"]
     clock.move(seconds=299)
     assert cloud.status_of(backup_id) == "BUILDING"
     clock.move(seconds=1)
-    assert cloud.status_of(backup_id) == word
+    assert cloud.status_of(backup_id) == end_status
 
 
 def test_a_backup_may_never_end(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
@@ -192,52 +182,50 @@ def test_a_backup_may_never_end(client: httpx.Client, cloud: Cloud, clock: Clock
     assert cloud.status_of(backup_id) == "BUILDING"
 
 
-def test_an_ended_backup_tells_its_end_size_and_minutes(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+def test_an_ended_backup_has_its_end_size_and_minutes(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
     cloud.change_instance(ORDERS, backup_seconds=600, size_mb=1024.75)
     create(client)
     clock.move(seconds=601)
-    (backup,) = client.get(f"{DOCUMENTED}/backups").json()["backups"]
+    (backup,) = client.get(f"{MYSQL_V3}/backups").json()["backups"]
     assert (backup["end_time"], backup["take_up_time"], backup["size"]) == ("2026-03-01T10:10:00+0800", 10, 1024.75)
 
 
-def test_a_building_backup_has_an_empty_end_in_one_family_and_none_in_the_other(client: httpx.Client) -> None:
+def test_a_building_backup_has_an_empty_end_in_v3_and_none_in_mysql_v3(client: httpx.Client) -> None:
     create(client)
-    (old,) = client.get(f"{DOCUMENTED}/backups").json()["backups"]
-    (new,) = client.get(f"{SUCCESSOR}/backups").json()["backups"]
+    (old,) = client.get(f"{MYSQL_V3}/backups").json()["backups"]
+    (new,) = client.get(f"{V3}/backups").json()["backups"]
     assert "end_time" not in old
     assert new["end_time"] == ""
 
 
-def test_the_instances_name_is_told_by_the_newer_family_only(client: httpx.Client) -> None:
+def test_only_v3_returns_the_name_of_the_instance(client: httpx.Client) -> None:
     create(client)
-    (old,) = client.get(f"{DOCUMENTED}/backups").json()["backups"]
-    (new,) = client.get(f"{SUCCESSOR}/backups").json()["backups"]
+    (old,) = client.get(f"{MYSQL_V3}/backups").json()["backups"]
+    (new,) = client.get(f"{V3}/backups").json()["backups"]
     assert "instance_name" not in old
     assert new["instance_name"] == "orders"
 
 
 @pytest.mark.parametrize("query", ["name=new", "instance_name=billing"])
-def test_the_older_family_takes_no_notice_of_filters_it_does_not_know(
-    client: httpx.Client, cloud: Cloud, query: str
-) -> None:
+def test_mysql_v3_ignores_filters_that_it_does_not_know(client: httpx.Client, cloud: Cloud, query: str) -> None:
     cloud.add_backups(past("older", 1), past("newer", 2))
-    assert names(client.get(f"{DOCUMENTED}/backups?{query}")) == ["newer", "older"]
+    assert names(client.get(f"{MYSQL_V3}/backups?{query}")) == ["newer", "older"]
 
 
-def test_a_name_can_be_made_to_match_only_whole(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_backups(past("night-1", 1), past("night-10", 2))
+def test_the_name_filter_can_be_exact(client: httpx.Client, cloud: Cloud) -> None:
+    cloud.add_backups(past("nightly-1", 1), past("nightly-10", 2))
     cloud.set_rules(Rules(name_filter="exact"))
-    assert names(client.get(f"{SUCCESSOR}/backups?name=night-1")) == ["night-1"]
+    assert names(client.get(f"{V3}/backups?name=nightly-1")) == ["nightly-1"]
 
 
-def test_the_newest_comes_first_however_they_were_added(client: httpx.Client, cloud: Cloud) -> None:
+def test_the_newest_is_listed_first_in_whatever_order_they_were_added(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_backups(past("second", 2), past("third", 3), past("first", 1))
-    assert names(client.get(f"{SUCCESSOR}/backups")) == ["third", "second", "first"]
+    assert names(client.get(f"{V3}/backups")) == ["third", "second", "first"]
 
 
-def test_a_backups_own_begin_time_finds_it(client: httpx.Client) -> None:
+def test_the_bound_on_the_begin_is_inclusive(client: httpx.Client) -> None:
     begin = create(client).json()["backup"]["begin_time"]
-    assert names(client.get(f"{SUCCESSOR}/backups", params={"begin_time": begin})) == ["tonight"]
+    assert names(client.get(f"{V3}/backups", params={"begin_time": begin})) == ["nightly"]
 
 
 @pytest.mark.parametrize(
@@ -246,12 +234,12 @@ def test_a_backups_own_begin_time_finds_it(client: httpx.Client) -> None:
         pytest.param("limit=0", id="limit 0"),
         pytest.param("limit=101", id="limit 101"),
         pytest.param("limit=-1", id="limit negative"),
-        pytest.param("limit=ten", id="limit in words"),
+        pytest.param("limit=ten", id="limit not a number"),
         pytest.param("limit=1.5", id="limit with a fraction"),
     ],
 )
-def test_a_limit_outside_its_bounds_is_refused(client: httpx.Client, query: str) -> None:
-    assert error_of(client.get(f"{SUCCESSOR}/backups?{query}")) == (400, "DBS.280439")
+def test_a_limit_outside_its_bounds_is_rejected(client: httpx.Client, query: str) -> None:
+    assert error_of(client.get(f"{V3}/backups?{query}")) == (400, "DBS.280439")
 
 
 @pytest.mark.parametrize(
@@ -267,19 +255,19 @@ def test_a_limit_outside_its_bounds_is_refused(client: httpx.Client, query: str)
         pytest.param("begin_time=2026-02-02T00:00:00Z&end_time=2026-02-02T00:00:00Z", id="end not after begin"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(client: httpx.Client, query: str) -> None:
-    assert error_of(client.get(f"{SUCCESSOR}/backups?{query}")) == (400, "DBS.200001")
+def test_an_invalid_filter_is_rejected(client: httpx.Client, query: str) -> None:
+    assert error_of(client.get(f"{V3}/backups?{query}")) == (400, "DBS.200001")
 
 
-def test_a_raw_plus_can_be_made_to_stay_one(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_raw_plus_can_remain_a_plus(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_backups(past("newer", 2))
     cloud.set_rules(Rules(raw_plus="plus"))
-    assert names(client.get(f"{SUCCESSOR}/backups?begin_time=2026-02-01T00:00:00+0800")) == ["newer"]
+    assert names(client.get(f"{V3}/backups?begin_time=2026-02-01T00:00:00+0800")) == ["newer"]
 
 
 def test_a_filter_in_the_future_can_be_allowed(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.set_rules(Rules(refuse_future_times=False))
-    assert client.get(f"{SUCCESSOR}/backups?begin_time=2027-01-01T00:00:00Z").status_code == 200
+    cloud.set_rules(Rules(reject_future_times=False))
+    assert client.get(f"{V3}/backups?begin_time=2027-01-01T00:00:00Z").status_code == 200
 
 
 def test_a_project_does_not_see_the_backups_of_another(cloud: Cloud) -> None:
@@ -293,15 +281,13 @@ def test_a_project_does_not_see_the_backups_of_another(cloud: Cloud) -> None:
         assert error_of(client.delete(f"/v3/{other}/backups/{backup_id}")) == (404, "DBS.201010")
 
 
-def test_a_deleted_backup_lingers_in_the_list_and_then_is_gone(
-    client: httpx.Client, cloud: Cloud, clock: Clock
-) -> None:
+def test_a_deleted_backup_stays_listed_for_a_while(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
     (backup_id,) = cloud.add_backups(past("old", 1))
-    answer = client.request("DELETE", f"{SUCCESSOR}/backups/{backup_id}", json={"databases": []})
-    assert (answer.status_code, answer.json()) == (200, {"backup_id": backup_id, "backup_name": "old"})
-    assert names(client.get(f"{SUCCESSOR}/backups")) == ["old"]
+    response = client.request("DELETE", f"{V3}/backups/{backup_id}", json={"databases": []})
+    assert (response.status_code, response.json()) == (200, {"backup_id": backup_id, "backup_name": "old"})
+    assert names(client.get(f"{V3}/backups")) == ["old"]
     clock.move(seconds=15)
-    assert names(client.get(f"{SUCCESSOR}/backups")) == []
+    assert names(client.get(f"{V3}/backups")) == []
 
 
 @pytest.mark.parametrize(
@@ -312,45 +298,45 @@ def test_a_deleted_backup_lingers_in_the_list_and_then_is_gone(
         pytest.param({"held": True}, (400, "DBS.201208"), id="held"),
     ],
 )
-def test_what_may_not_be_deleted_stays(
+def test_a_backup_that_may_not_be_deleted_is_kept(
     client: httpx.Client, cloud: Cloud, fields: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     (backup_id,) = cloud.add_backups(past("old", 1, **fields))
-    assert error_of(client.delete(f"{SUCCESSOR}/backups/{backup_id}")) == expected
+    assert error_of(client.delete(f"{V3}/backups/{backup_id}")) == expected
     (kept,) = cloud.backups(ORDERS)
-    assert kept.vanishes_at is None
+    assert kept.deleted_at is None
 
 
-def test_what_is_not_there_cannot_be_deleted(client: httpx.Client) -> None:
-    assert error_of(client.delete(f"{SUCCESSOR}/backups/nosuch")) == (404, "DBS.201010")
+def test_an_unknown_backup_cannot_be_deleted(client: httpx.Client) -> None:
+    assert error_of(client.delete(f"{V3}/backups/nosuch")) == (404, "DBS.201010")
 
 
-def test_the_documented_family_has_no_deletion(client: httpx.Client, cloud: Cloud) -> None:
+def test_mysql_v3_has_no_deletion(client: httpx.Client, cloud: Cloud) -> None:
     (backup_id,) = cloud.add_backups(past("old", 1))
-    assert error_of(client.delete(f"{DOCUMENTED}/backups/{backup_id}")) == (404, "APIGW.0101")
+    assert error_of(client.delete(f"{MYSQL_V3}/backups/{backup_id}")) == (404, "APIGW.0101")
 
 
 @pytest.mark.parametrize("ids", [[], ["a"] * 51, "a", [1]], ids=["none", "51", "text", "numbers"])
-def test_a_batch_of_another_form_is_refused(client: httpx.Client, ids: object) -> None:
-    answer = client.request("DELETE", f"{SUCCESSOR}/backups", json={"backup_ids": ids})
-    assert error_of(answer) == (400, "DBS.200001")
+def test_a_malformed_batch_is_rejected(client: httpx.Client, ids: object) -> None:
+    response = client.request("DELETE", f"{V3}/backups", json={"backup_ids": ids})
+    assert error_of(response) == (400, "DBS.200001")
 
 
-def test_a_batch_of_fifty_is_good(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_batch_of_fifty_is_accepted(client: httpx.Client, cloud: Cloud) -> None:
     ids = cloud.add_backups(*(past(f"old-{number}", 1) for number in range(50)))
-    answer = client.request("DELETE", f"{SUCCESSOR}/backups", json={"backup_ids": ids})
-    assert answer.json() == {"success_count": 50, "failed_count": 0, "failed_results": []}
+    response = client.request("DELETE", f"{V3}/backups", json={"backup_ids": ids})
+    assert response.json() == {"success_count": 50, "failed_count": 0, "failed_results": []}
 
 
 def test_manual_backups_outlive_their_instance(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_backups(past("kept", 1), past("lost", 2, type="auto"))
     cloud.remove_instance(ORDERS)
-    assert names(client.get(f"{SUCCESSOR}/backups")) == ["kept"]
+    assert names(client.get(f"{V3}/backups")) == ["kept"]
     assert error_of(create(client)) == (404, "DBS.200045")
 
 
 @pytest.mark.parametrize(
-    ("word", "seconds", "expected"),
+    ("end_status", "seconds", "expected"),
     [
         pytest.param("COMPLETED", 15, ("Running", "25%", ""), id="running"),
         pytest.param("COMPLETED", 60, ("Completed", "", "2026-03-01T10:01:00+0800"), id="done"),
@@ -358,13 +344,19 @@ def test_manual_backups_outlive_their_instance(client: httpx.Client, cloud: Clou
         pytest.param(None, 3600, ("Running", "99%", ""), id="never ends"),
     ],
 )
-def test_a_job_tells_how_its_backup_fares(
-    client: httpx.Client, cloud: Cloud, clock: Clock, word: str | None, seconds: int, *, expected: tuple[str, str, str]
+def test_a_job_has_the_state_of_its_backup(
+    client: httpx.Client,
+    cloud: Cloud,
+    clock: Clock,
+    end_status: str | None,
+    seconds: int,
+    *,
+    expected: tuple[str, str, str],
 ) -> None:
-    cloud.change_instance(ORDERS, backup_ends=word)
+    cloud.change_instance(ORDERS, backup_ends=end_status)
     job_id = create(client).json()["job_id"]
     clock.move(seconds=seconds)
-    job = client.get(f"{DOCUMENTED}/jobs?id={job_id}").json()["job"]
+    job = client.get(f"{MYSQL_V3}/jobs?id={job_id}").json()["job"]
     assert (job["status"], job["process"], job["ended"]) == expected
 
 
@@ -374,11 +366,11 @@ def test_a_job_is_known_neither_at_first_nor_after_a_month(
 ) -> None:
     job_id = create(client).json()["job_id"]
     clock.now += later
-    assert error_of(client.get(f"{SUCCESSOR}/jobs?id={job_id}")) == (400, "DBS.200543")
+    assert error_of(client.get(f"{V3}/jobs?id={job_id}")) == (400, "DBS.200543")
 
 
 @pytest.mark.parametrize(
-    ("family", "status", "expected"),
+    ("api_prefix", "status", "expected"),
     [
         ("v3", "STORAGE FULL", "STORAGE FULL"),
         ("mysql/v3", "REBOOTING", "REBOOTING"),
@@ -387,26 +379,26 @@ def test_a_job_is_known_neither_at_first_nor_after_a_month(
         ("v3.1", "FAILED", "abnormal"),
     ],
 )
-def test_each_family_has_its_own_words_for_an_instances_status(
-    client: httpx.Client, cloud: Cloud, family: str, status: str, expected: str
+def test_v3_1_has_its_own_statuses_of_an_instance(
+    client: httpx.Client, cloud: Cloud, api_prefix: str, status: str, expected: str
 ) -> None:
     cloud.change_instance(ORDERS, status=status)
-    (instance,) = client.get(f"/{family}/{PROJECT}/instances?id={ORDERS}").json()["instances"]
+    (instance,) = client.get(f"/{api_prefix}/{PROJECT}/instances?id={ORDERS}").json()["instances"]
     assert instance["status"] == expected
 
 
 def test_one_instance_can_be_shown(client: httpx.Client) -> None:
-    assert client.get(f"{SUCCESSOR}/instances/{ORDERS}").json()["instance"]["name"] == "orders"
-    assert error_of(client.get(f"{SUCCESSOR}/instances/nosuch")) == (404, "DBS.200045")
+    assert client.get(f"{V3}/instances/{ORDERS}").json()["instance"]["name"] == "orders"
+    assert error_of(client.get(f"{V3}/instances/nosuch")) == (404, "DBS.200045")
 
 
-@pytest.mark.parametrize("query", ["name=*", "tags=a=1,a=2"], ids=["bare star", "a tag twice"])
-def test_a_filter_of_instances_that_makes_no_sense_is_refused(client: httpx.Client, query: str) -> None:
-    assert error_of(client.get(f"{SUCCESSOR}/instances?{query}")) == (400, "DBS.200001")
+@pytest.mark.parametrize("query", ["name=*", "tags=a=1,a=2"], ids=["bare star", "repeated tag"])
+def test_an_invalid_filter_of_instances_is_rejected(client: httpx.Client, query: str) -> None:
+    assert error_of(client.get(f"{V3}/instances?{query}")) == (400, "DBS.200001")
 
 
-def test_other_databases_are_not_ours_to_list(client: httpx.Client) -> None:
-    assert client.get(f"{SUCCESSOR}/instances?datastore_type=postgresql").json() == {"instances": [], "total_count": 0}
+def test_other_kinds_of_database_are_not_listed(client: httpx.Client) -> None:
+    assert client.get(f"{V3}/instances?datastore_type=postgresql").json() == {"instances": [], "total_count": 0}
 
 
 def test_five_thousand_backups_are_listed_in_a_few_seconds(cloud: Cloud, client: httpx.Client) -> None:
@@ -415,12 +407,12 @@ def test_five_thousand_backups_are_listed_in_a_few_seconds(cloud: Cloud, client:
     cloud.add_instances(*instances)
     cloud.add_backups(
         *(
-            PastBackup(instance_id=each.id, name="night", begin_time=begin + timedelta(seconds=number))
+            PastBackup(instance_id=each.id, name="nightly", begin_time=begin + timedelta(seconds=number))
             for number, each in enumerate(instances)
         )
     )
     before = datetime.now(UTC)
-    pages = [client.get(f"{SUCCESSOR}/backups?offset={offset}").json()["backups"] for offset in range(0, 5000, 100)]
+    pages = [client.get(f"{V3}/backups?offset={offset}").json()["backups"] for offset in range(0, 5000, 100)]
     assert len({backup["id"] for page in pages for backup in page}) == 5000
     assert datetime.now(UTC) - before < timedelta(seconds=10)
 
@@ -434,10 +426,10 @@ def test_an_instance_can_be_changed_by_replacing_it(cloud: Cloud) -> None:
     ("hours", "expected"),
     [(0.0, "2026-03-01T02:00:00+0000"), (-3.5, "2026-02-28T22:30:00-0330"), (5.75, "2026-03-01T07:45:00+0545")],
 )
-def test_times_are_told_in_the_clouds_offset(hours: float, expected: str) -> None:
+def test_times_are_rendered_in_the_clouds_offset(hours: float, expected: str) -> None:
     assert Rules(utc_offset_hours=hours).render_time(datetime(2026, 3, 1, 2, tzinfo=UTC)) == expected
 
 
-def test_paths_that_nobody_registered_are_the_gateways_to_refuse(client: httpx.Client) -> None:
-    for method, path in (("GET", "/v3/nothing"), ("PUT", f"{SUCCESSOR}/backups"), ("GET", "//v3")):
+def test_unknown_paths_are_rejected_by_the_gateway(client: httpx.Client) -> None:
+    for method, path in (("GET", "/v3/nothing"), ("PUT", f"{V3}/backups"), ("GET", "//v3")):
         assert error_of(client.request(method, path)) == (404, "APIGW.0101")

@@ -1,7 +1,6 @@
-"""Faults as data: which calls they strike, when, how often, and with what."""
+"""Faults as data: to which requests they are applied, when, how often, and with what effect."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,41 +16,37 @@ from local.gaussdb_emulator import (
     Instance,
     Project,
     create_app,
-    lost_answer,
-    removed_family,
+    lost_response,
+    removed_api_prefix,
     throttled,
     unavailable,
 )
+from tests.helpers.clock import Clock
+from tests.helpers.gaussdb import PROJECT
 
-PROJECT, OTHER_PROJECT = "0483b6b16e954cb88930a360d2c4e663", "1" * 32
+OTHER_PROJECT = "1" * 32
 ORDERS, BILLING = f"{1:032x}in07", f"{2:032x}in07"
 LIST = f"/v3/{PROJECT}/backups"
 
 
-@dataclass
-class Clock:
-    now: datetime = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
-    slept: list[float] = field(default_factory=list)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **amount: float) -> None:
-        self.now += timedelta(**amount)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(datetime(2026, 3, 1, 2, 0, tzinfo=UTC))
 
 
 @pytest.fixture
-def cloud(clock: Clock) -> Cloud:
+def slept() -> list[float]:
+    """The seconds that the cloud slept each time."""
+    return []
+
+
+@pytest.fixture
+def cloud(clock: Clock, slept: list[float]) -> Cloud:
     fleet = Fleet(
         projects=(Project(), Project(id=OTHER_PROJECT, name="eu-nl")),
         instances=(Instance(id=ORDERS, name="orders"), Instance(id=BILLING, name="billing")),
     )
-    return Cloud(fleet, clock=clock, sleep=clock.slept.append)
+    return Cloud(fleet, clock=clock, sleep=slept.append)
 
 
 def connect(cloud: Cloud, project_id: str = PROJECT) -> httpx.Client:
@@ -66,16 +61,16 @@ def client(cloud: Cloud) -> httpx.Client:
     return connect(cloud)
 
 
-def create(client: httpx.Client, instance_id: str = ORDERS, family: str = "v3") -> httpx.Response:
-    return client.post(f"/{family}/{PROJECT}/backups/create", json={"instance_id": instance_id, "name": "tonight"})
+def create(client: httpx.Client, instance_id: str = ORDERS, api_prefix: str = "v3") -> httpx.Response:
+    return client.post(f"/{api_prefix}/{PROJECT}/backups/create", json={"instance_id": instance_id, "name": "nightly"})
 
 
-def test_a_fault_strikes_as_often_as_it_says(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_fault_is_applied_as_often_as_given(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(throttled("create", times=2))
     assert [create(client).status_code for _ in range(3)] == [429, 429, 201]
 
 
-def test_a_fault_strikes_as_long_as_it_says(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+def test_a_fault_is_applied_for_as_long_as_given(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
     cloud.add_fault(unavailable(for_seconds=30))
     clock.move(seconds=29.9)
     assert client.get(LIST).status_code == 503
@@ -83,7 +78,7 @@ def test_a_fault_strikes_as_long_as_it_says(client: httpx.Client, cloud: Cloud, 
     assert client.get(LIST).status_code == 200
 
 
-def test_a_fault_strikes_until_it_is_ended(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_fault_is_applied_until_it_is_removed(client: httpx.Client, cloud: Cloud) -> None:
     fault = cloud.add_fault(throttled("list"))
     cloud.add_fault(throttled("create"))
     assert [client.get(LIST).status_code for _ in range(3)] == [429, 429, 429]
@@ -92,26 +87,28 @@ def test_a_fault_strikes_until_it_is_ended(client: httpx.Client, cloud: Cloud) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "struck"),
+    ("fault", "is_applied"),
     [
         pytest.param(Fault(operation="create", instance_id=ORDERS), True, id="its instance"),
         pytest.param(Fault(operation="create", instance_id=BILLING), False, id="another instance"),
         pytest.param(Fault(operation="list"), False, id="another operation"),
         pytest.param(Fault(project_id=OTHER_PROJECT), False, id="another project"),
         pytest.param(Fault(project_id=PROJECT), True, id="its project"),
-        pytest.param(Fault(family="mysql/v3"), False, id="another family"),
-        pytest.param(Fault(family="v3"), True, id="its family"),
+        pytest.param(Fault(api_prefix="mysql/v3"), False, id="another prefix"),
+        pytest.param(Fault(api_prefix="v3"), True, id="its prefix"),
         pytest.param(Fault(), True, id="everything"),
     ],
 )
-def test_a_fault_strikes_only_the_calls_it_means(
-    client: httpx.Client, cloud: Cloud, fault: Fault, *, struck: bool
+def test_a_fault_is_applied_only_to_requests_that_it_matches(
+    client: httpx.Client, cloud: Cloud, fault: Fault, *, is_applied: bool
 ) -> None:
     cloud.add_fault(fault)
-    assert create(client).status_code == (503 if struck else 201)
+    assert create(client).status_code == (503 if is_applied else 201)
 
 
-def test_a_fault_of_an_instance_strikes_lists_and_deletions_of_its_backups(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_fault_of_an_instance_is_applied_to_lists_and_deletions_of_its_backups(
+    client: httpx.Client, cloud: Cloud
+) -> None:
     backup_id = create(client).json()["backup"]["id"]
     cloud.add_fault(Fault(instance_id=ORDERS))
     assert client.get(LIST, params={"instance_id": ORDERS}).status_code == 503
@@ -120,38 +117,38 @@ def test_a_fault_of_an_instance_strikes_lists_and_deletions_of_its_backups(clien
     assert client.get(LIST).status_code == 200
 
 
-def test_of_two_faults_the_earlier_strikes(client: httpx.Client, cloud: Cloud) -> None:
+def test_of_two_faults_the_earlier_is_applied(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(throttled(times=1))
     cloud.add_fault(unavailable())
     assert [client.get(LIST).status_code for _ in range(2)] == [429, 503]
 
 
-def test_a_share_of_the_calls_is_struck_and_the_same_ones_each_time(clock: Clock) -> None:
-    def strike() -> list[int]:
+def test_a_fault_is_applied_to_a_share_of_the_requests_and_to_the_same_ones_in_each_run(clock: Clock) -> None:
+    def statuses() -> list[int]:
         cloud = Cloud(clock=clock, seed=7)
         cloud.add_fault(unavailable(share=0.05))
         with connect(cloud) as client:
             return [client.get(LIST).status_code for _ in range(400)]
 
-    first = strike()
+    first = statuses()
     assert 5 <= first.count(503) <= 40
-    assert strike() == first
+    assert statuses() == first
 
 
-def test_before_commit_nothing_is_done(client: httpx.Client, cloud: Cloud) -> None:
+def test_before_commit_no_backup_is_created(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(operation="create", status=504, code="APIGW.0201", times=1))
     assert create(client).status_code == 504
     assert cloud.backups() == []
 
 
-def test_after_commit_all_is_done(client: httpx.Client, cloud: Cloud) -> None:
+def test_after_commit_the_backup_is_created(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(operation="create", status=504, code="APIGW.0201", times=1, after_commit=True))
     assert create(client).status_code == 504
     assert len(cloud.backups()) == 1
 
 
-def test_after_commit_waits_for_a_call_that_commits(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+def test_after_commit_needs_a_request_that_succeeds(client: httpx.Client, cloud: Cloud) -> None:
+    cloud.add_fault(lost_response())
     assert create(client, f"{9:032x}in07").status_code == 404
     with pytest.raises(httpx.RemoteProtocolError):
         create(client)
@@ -160,7 +157,7 @@ def test_after_commit_waits_for_a_call_that_commits(client: httpx.Client, cloud:
 @pytest.mark.parametrize(
     ("effect", "error"), [(Effect.DROP, httpx.RemoteProtocolError), (Effect.RESET, httpx.ReadError)]
 )
-def test_in_process_a_lost_connection_is_what_it_is_over_a_socket(
+def test_in_process_a_dropped_connection_is_the_same_error_as_over_a_socket(
     client: httpx.Client, cloud: Cloud, effect: Effect, error: type[Exception]
 ) -> None:
     cloud.add_fault(Fault(effect=effect, operation="create"))
@@ -169,28 +166,28 @@ def test_in_process_a_lost_connection_is_what_it_is_over_a_socket(
     assert cloud.backups() == []
 
 
-def test_a_slow_answer_sleeps_then_answers(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+def test_a_slow_response_sleeps_first(client: httpx.Client, cloud: Cloud, slept: list[float]) -> None:
     cloud.add_fault(Fault(effect=Effect.SLOW, seconds=4.5, times=1))
     assert create(client).status_code == 201
-    assert clock.slept == [4.5]
+    assert slept == [4.5]
 
 
-def test_in_process_an_answer_slower_than_the_timeout_is_a_timeout_after_the_work(
-    client: httpx.Client, cloud: Cloud, clock: Clock
+def test_in_process_a_response_slower_than_the_read_timeout_is_a_timeout_after_the_operation(
+    client: httpx.Client, cloud: Cloud, slept: list[float]
 ) -> None:
     cloud.add_fault(Fault(effect=Effect.SLOW, seconds=60, times=1))
     with pytest.raises(httpx.ReadTimeout):
         create(client)
-    assert (clock.slept, len(cloud.backups())) == ([5], 1)
+    assert (slept, len(cloud.backups())) == ([5], 1)
 
 
 @pytest.mark.parametrize("retry_after", [None, "7", "Sun, 01 Mar 2026 02:00:30 GMT"])
-def test_a_throttled_answer_says_when_to_come_again_only_if_told(
+def test_a_throttled_response_has_retry_after_only_if_given(
     client: httpx.Client, cloud: Cloud, retry_after: str | None
 ) -> None:
     cloud.add_fault(throttled(retry_after=retry_after))
-    answer = client.get(LIST)
-    assert (answer.headers.get("Retry-After"), answer.json()["error_code"]) == (retry_after, "APIGW.0308")
+    response = client.get(LIST)
+    assert (response.headers.get("Retry-After"), response.json()["error_code"]) == (retry_after, "APIGW.0308")
 
 
 @pytest.mark.parametrize(
@@ -202,9 +199,7 @@ def test_a_throttled_answer_says_when_to_come_again_only_if_told(
         ("camel", {"errorCode": "X.1", "errorMsg": "no"}),
     ],
 )
-def test_an_error_comes_in_the_shape_that_is_asked_for(
-    client: httpx.Client, cloud: Cloud, shape: Any, expected: dict[str, Any]
-) -> None:
+def test_an_error_has_the_given_shape(client: httpx.Client, cloud: Cloud, shape: Any, expected: dict[str, Any]) -> None:
     cloud.add_fault(Fault(status=500, code="X.1", message="no", shape=shape))
     assert client.get(LIST).json() == expected
 
@@ -212,37 +207,37 @@ def test_an_error_comes_in_the_shape_that_is_asked_for(
 @pytest.mark.parametrize("shape", ["gateway", "details"])
 def test_an_error_with_a_request_id_has_that_of_the_header(client: httpx.Client, cloud: Cloud, shape: Any) -> None:
     cloud.add_fault(Fault(status=403, code="X.1", shape=shape))
-    answer = client.get(LIST)
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    response = client.get(LIST)
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
 
 
-def test_the_shape_follows_from_the_code_if_none_is_asked_for(client: httpx.Client, cloud: Cloud) -> None:
+def test_without_a_shape_the_code_determines_it(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(code="DBS.05000000", times=1))
     cloud.add_fault(Fault(code="APIGW.0601", times=1))
     assert [("request_id" in client.get(LIST).json()) for _ in range(2)] == [False, True]
 
 
-def test_an_answer_may_be_a_page_for_people(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_response_may_be_html(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(status=502, message="Bad Gateway", shape="html"))
-    answer = client.get(LIST)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html")
-    assert answer.text.startswith("<html>")
+    response = client.get(LIST)
+    assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html")
+    assert response.text.startswith("<html>")
 
 
-def test_an_answer_may_be_empty(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_response_may_be_empty(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(status=200, shape="empty"))
     assert (client.get(LIST).status_code, client.get(LIST).content) == (200, b"")
 
 
-def test_an_answer_may_be_any_bytes(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_response_may_be_any_bytes(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(status=200, body='{"backups": [{"id": "half'))
     assert client.get(LIST).text == '{"backups": [{"id": "half'
 
 
-def test_a_create_may_succeed_without_telling_the_id(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_create_request_may_succeed_without_an_id(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(effect=Effect.NO_BACKUP_ID, operation="create", times=1))
-    answer = create(client)
-    assert (answer.status_code, "id" in answer.json()["backup"], len(cloud.backups())) == (201, False, 1)
+    response = create(client)
+    assert (response.status_code, "id" in response.json()["backup"], len(cloud.backups())) == (201, False, 1)
 
 
 def test_a_created_backup_may_be_missing_from_the_list_for_a_while(
@@ -264,49 +259,49 @@ def test_one_backup_may_stay_building_while_others_end(client: httpx.Client, clo
     assert (cloud.status_of(stuck), cloud.status_of(fine)) == ("BUILDING", "COMPLETED")
 
 
-def test_one_backup_may_end_with_another_word_at_another_time(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
-    cloud.add_fault(Fault(effect=Effect.END_AS, operation="create", times=1, word="FAILED", seconds=5))
+def test_one_backup_may_end_with_another_status_at_another_time(
+    client: httpx.Client, cloud: Cloud, clock: Clock
+) -> None:
+    cloud.add_fault(Fault(effect=Effect.END_AS, operation="create", times=1, end_status="FAILED", seconds=5))
     failed = create(client).json()["backup"]["id"]
     clock.move(seconds=5)
     assert cloud.status_of(failed) == "FAILED"
     assert create(client).status_code == 201
 
 
-def test_a_removed_path_family_is_unknown_to_the_gateway_and_the_other_serves(
-    client: httpx.Client, cloud: Cloud
-) -> None:
-    cloud.add_fault(removed_family())
-    refused = create(client, family="mysql/v3")
-    assert (refused.status_code, refused.json()["error_code"]) == (404, "APIGW.0101")
+def test_a_removed_api_prefix_is_unknown_to_the_gateway_and_the_other_works(client: httpx.Client, cloud: Cloud) -> None:
+    cloud.add_fault(removed_api_prefix())
+    rejected = create(client, api_prefix="mysql/v3")
+    assert (rejected.status_code, rejected.json()["error_code"]) == (404, "APIGW.0101")
     assert create(client).status_code == 201
 
 
-def test_buying_a_token_can_be_struck_too(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_fault_can_be_applied_to_a_token_request(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(unavailable(operation="token", times=1))
     assert client.post("/v3/auth/tokens", json={}).status_code == 503
 
 
-def test_a_caller_who_is_not_known_uses_up_no_fault(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_request_that_is_not_authenticated_does_not_use_up_a_fault(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(throttled(times=1))
     assert client.get(LIST, headers={"X-Auth-Token": "rubbish"}).status_code == 401
     assert client.get(LIST).status_code == 429
 
 
-def test_requests_are_written_down_with_what_became_of_them(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+def test_requests_are_logged_with_their_responses_and_faults(client: httpx.Client, cloud: Cloud) -> None:
+    cloud.add_fault(lost_response())
     with pytest.raises(httpx.RemoteProtocolError):
         create(client)
     create(client)
     client.get(LIST)
-    lost, refused = cloud.calls("create")
+    lost, conflict = cloud.calls("create")
     assert (lost.status, lost.faults, lost.instance_ids) == (None, ("drop",), (ORDERS,))
-    assert (refused.status, refused.code, refused.faults) == (409, "DBS.201205", ())
+    assert (conflict.status, conflict.code, conflict.faults) == (409, "DBS.201205", ())
     assert [request.operation for request in cloud.requests] == ["create", "create", "list"]
 
 
-def test_requests_can_be_forgotten(client: httpx.Client, cloud: Cloud) -> None:
+def test_the_request_log_can_be_cleared(client: httpx.Client, cloud: Cloud) -> None:
     client.get(LIST)
-    cloud.forget_requests()
+    cloud.clear_requests()
     assert cloud.requests == []
 
 

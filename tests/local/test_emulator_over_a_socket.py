@@ -1,4 +1,4 @@
-"""What only a socket can show: lost and kept connections, slow answers, TLS, the control endpoint, the command."""
+"""What only a socket can show: lost and kept connections, slow responses, TLS, the control endpoint, the command."""
 
 import json
 import signal
@@ -16,9 +16,9 @@ import httpx
 import pytest
 import trustme
 
-from local.gaussdb_emulator import Cloud, Effect, Fault, Fleet, Instance, Running, example_fleet, lost_answer, serve
+from local.gaussdb_emulator import Cloud, Effect, Fault, Fleet, Instance, Running, example_fleet, lost_response, serve
+from tests.helpers.gaussdb import PROJECT
 
-PROJECT = "0483b6b16e954cb88930a360d2c4e663"
 ORDERS = f"{1:032x}in07"
 PATH = f"/v3/{PROJECT}/backups"
 REPOSITORY = Path(__file__).parents[2]
@@ -42,15 +42,15 @@ def client(cloud: Cloud, server: Running) -> Iterator[httpx.Client]:
         yield connected
 
 
-def create(client: httpx.Client, name: str = "tonight") -> httpx.Response:
+def create(client: httpx.Client, name: str = "nightly") -> httpx.Response:
     return client.post(f"{PATH}/create", json={"instance_id": ORDERS, "name": name})
 
 
 def test_a_drop_after_commit_closes_the_connection_and_leaves_the_backup(client: httpx.Client, cloud: Cloud) -> None:
-    cloud.add_fault(lost_answer())
+    cloud.add_fault(lost_response())
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected without sending a response"):
         create(client)
-    assert [backup.name for backup in cloud.backups(ORDERS)] == ["tonight"]
+    assert [backup.name for backup in cloud.backups(ORDERS)] == ["nightly"]
 
 
 def test_a_drop_before_commit_leaves_nothing(client: httpx.Client, cloud: Cloud) -> None:
@@ -60,30 +60,30 @@ def test_a_drop_before_commit_leaves_nothing(client: httpx.Client, cloud: Cloud)
     assert cloud.backups(ORDERS) == []
 
 
-def test_a_reset_is_a_reset(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_reset_is_a_reset_for_the_client(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(effect=Effect.RESET, operation="create", times=1))
     with pytest.raises(httpx.ReadError, match="reset"):
         create(client)
 
 
-def test_after_a_drop_the_server_goes_on(client: httpx.Client, cloud: Cloud) -> None:
+def test_the_server_continues_after_a_drop(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(effect=Effect.DROP, operation="create", times=1))
     with pytest.raises(httpx.RemoteProtocolError):
         create(client)
     assert create(client).status_code == 201
 
 
-def test_a_slow_answer_outlasts_an_impatient_client(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_slow_response_exceeds_a_short_read_timeout(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(effect=Effect.SLOW, operation="create", times=1, after_commit=True, seconds=0.5))
     with pytest.raises(httpx.ReadTimeout):
-        client.post(f"{PATH}/create", json={"instance_id": ORDERS, "name": "tonight"}, timeout=0.1)
-    assert [backup.name for backup in cloud.backups(ORDERS)] == ["tonight"]
+        client.post(f"{PATH}/create", json={"instance_id": ORDERS, "name": "nightly"}, timeout=0.1)
+    assert [backup.name for backup in cloud.backups(ORDERS)] == ["nightly"]
 
 
-def test_a_slow_answer_reaches_a_patient_client(client: httpx.Client, cloud: Cloud) -> None:
+def test_a_slow_response_arrives_within_a_long_read_timeout(client: httpx.Client, cloud: Cloud) -> None:
     cloud.add_fault(Fault(effect=Effect.SLOW, operation="create", times=1, seconds=0.1))
-    answer = create(client)
-    assert (answer.status_code, answer.elapsed.total_seconds() >= 0.1) == (201, True)
+    response = create(client)
+    assert (response.status_code, response.elapsed.total_seconds() >= 0.1) == (201, True)
 
 
 def test_a_connection_serves_several_requests(cloud: Cloud, server: Running) -> None:
@@ -94,14 +94,14 @@ def test_a_connection_serves_several_requests(cloud: Cloud, server: Running) -> 
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_of_many_creates_at_once_one_wins(client: httpx.Client, cloud: Cloud) -> None:
+def test_of_many_concurrent_create_requests_one_succeeds(client: httpx.Client, cloud: Cloud) -> None:
     with ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(lambda number: create(client, f"tonight-{number}").status_code, range(12)))
+        statuses = list(pool.map(lambda number: create(client, f"nightly-{number}").status_code, range(12)))
     assert sorted(statuses) == [201] + [409] * 11
     assert len(cloud.backups()) == 1
 
 
-def test_the_server_ends_although_a_client_keeps_its_connection(cloud: Cloud) -> None:
+def test_the_server_stops_although_a_client_keeps_its_connection(cloud: Cloud) -> None:
     with httpx.Client(trust_env=False) as client:
         with serve(cloud) as running:
             client.get(running.url)
@@ -109,7 +109,7 @@ def test_the_server_ends_although_a_client_keeps_its_connection(cloud: Cloud) ->
             client.get(running.url)
 
 
-def test_a_client_that_does_not_trust_the_certificate_is_told_so(cloud: Cloud) -> None:
+def test_a_client_that_does_not_trust_the_certificate_cannot_connect(cloud: Cloud) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -125,31 +125,31 @@ def control(server: Running, method: str, path: str, body: Any = None) -> httpx.
     return httpx.request(method, f"{server.url}/_control/{path}", json=body, trust_env=False)
 
 
-def test_control_is_unknown_unless_asked_for(cloud: Cloud) -> None:
+def test_control_is_unknown_unless_enabled(cloud: Cloud) -> None:
     with serve(cloud) as running:
-        refused = control(running, "GET", "backups")
-    assert (refused.status_code, refused.json()["error_code"]) == (404, "APIGW.0101")
+        rejected = control(running, "GET", "backups")
+    assert (rejected.status_code, rejected.json()["error_code"]) == (404, "APIGW.0101")
 
 
-def test_control_tells_backups_and_requests(client: httpx.Client, server: Running) -> None:
+def test_control_returns_backups_and_requests(client: httpx.Client, server: Running) -> None:
     create(client)
     (backup,) = control(server, "GET", f"backups?instance_id={ORDERS}").json()["backups"]
     (request,) = control(server, "GET", "requests").json()["requests"]
-    assert (backup["name"], backup["status"]) == ("tonight", "BUILDING")
+    assert (backup["name"], backup["status"]) == ("nightly", "BUILDING")
     assert (request["operation"], request["status"], request["instance_ids"]) == ("create", 201, [ORDERS])
 
 
-def test_control_adds_and_ends_faults(client: httpx.Client, server: Running) -> None:
+def test_control_adds_and_removes_faults(client: httpx.Client, server: Running) -> None:
     control(server, "POST", "faults", [{"operation": "create", "status": 429, "code": "APIGW.0308"}])
     assert create(client).status_code == 429
     control(server, "DELETE", "faults")
     assert create(client).status_code == 201
 
 
-def test_control_names_the_field_that_is_wrong(server: Running) -> None:
-    refused = control(server, "POST", "faults", [{"operatoin": "create"}])
-    assert refused.status_code == 400
-    assert refused.json()["error"][0]["loc"] == [0, "operatoin"]
+def test_control_names_the_invalid_field(server: Running) -> None:
+    rejected = control(server, "POST", "faults", [{"operatoin": "create"}])
+    assert rejected.status_code == 400
+    assert rejected.json()["error"][0]["loc"] == [0, "operatoin"]
 
 
 def test_control_adds_instances_and_backups(server: Running, cloud: Cloud) -> None:
@@ -160,7 +160,7 @@ def test_control_adds_instances_and_backups(server: Running, cloud: Cloud) -> No
     assert cloud.status_of(backup_id) == "COMPLETED"
 
 
-def test_control_tells_of_an_unknown_instance(server: Running) -> None:
+def test_control_returns_404_for_an_unknown_instance(server: Running) -> None:
     past = {"instance_id": "nosuch", "name": "old", "begin_time": "2026-01-01T00:00:00Z"}
     assert control(server, "POST", "backups", [past]).status_code == 404
 
@@ -171,14 +171,14 @@ def test_control_moves_the_clock(client: httpx.Client, server: Running, cloud: C
     assert cloud.status_of(backup_id) == "COMPLETED"
 
 
-def test_control_ends_tokens_and_sets_keys(client: httpx.Client, server: Running, cloud: Cloud) -> None:
+def test_control_expires_tokens_and_adds_keys(client: httpx.Client, server: Running, cloud: Cloud) -> None:
     assert control(server, "POST", "tokens/expire").json() == {"expired": 1}
     control(server, "POST", "keys", {"access_key": "ANOTHER", "secret_key": "secret"})
     assert client.get(PATH).json()["error_code"] == "APIGW.0307"
     assert cloud.accounts.keys["ANOTHER"].secret_key == "secret"
 
 
-def test_the_command_serves_a_fleet_from_a_file_until_it_is_told_to_end(tmp_path: Path) -> None:
+def test_the_command_serves_a_fleet_from_a_file_until_sigterm(tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.json"
     fleet.write_text(json.dumps({"instances": [{"id": ORDERS, "name": "from-the-file"}]}))
     command = [sys.executable, "-m", "local.gaussdb_emulator", "--control", "--fleet", str(fleet)]
@@ -191,11 +191,11 @@ def test_the_command_serves_a_fleet_from_a_file_until_it_is_told_to_end(tmp_path
     assert [instance["name"] for instance in instances] == ["from-the-file"]
 
 
-def test_the_example_fleet_has_somebody_to_call_and_something_to_back_up() -> None:
+def test_the_example_fleet_has_credentials_and_instances() -> None:
     fleet = example_fleet()
     assert len(fleet.instances) == 3
     assert {key.project_id for key in fleet.access_keys} == {instance.project_id for instance in fleet.instances}
 
 
-def test_the_cloud_keeps_real_time_by_default() -> None:
+def test_the_cloud_has_the_real_time_by_default() -> None:
     assert abs((Cloud().now() - datetime.now(UTC)).total_seconds()) < 5

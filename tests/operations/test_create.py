@@ -94,7 +94,7 @@ def test_a_saved_result_is_returned_without_a_call_a_report_or_a_tracking_messag
     setup = Setup()
     first = setup.request()
     setup.result = first.model_dump(mode="json")
-    setup.cloud.forget_requests()
+    setup.cloud.clear_requests()
     assert setup.request() == first
     assert (len(setup.tracked), len(setup.reported), setup.cloud.requests) == (1, 1, [])
 
@@ -244,7 +244,7 @@ def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
     setup.cloud.add_fault(
         gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=30, times=1)
     )
-    setup.cloud.add_fault(gaussdb_emulator.lost_answer())
+    setup.cloud.add_fault(gaussdb_emulator.lost_response())
     with pytest.raises(TryLater) as raised:
         setup.request()
     assert raised.value.may_have_taken_effect
@@ -255,7 +255,7 @@ def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
 
 def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     setup = Setup()
-    setup.cloud.add_fault(gaussdb_emulator.lost_answer())
+    setup.cloud.add_fault(gaussdb_emulator.lost_response())
     api = make_api(setup.cloud)
 
     class FailingList:

@@ -55,7 +55,7 @@ class Setup:
     def start(self, instance_id: str = ORDERS, connection: str = "default") -> TrackingMessage:
         api = make_api(self.cloud, Source(by_key()))
         created = api.create_backup(instance_id=instance_id, name="nightly").backup
-        self.cloud.forget_requests()
+        self.cloud.clear_requests()
         return tracking_message(created.id, instance_id=instance_id, connection=connection)
 
     @property

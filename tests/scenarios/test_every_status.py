@@ -69,7 +69,7 @@ def test_every_status_is_told_once_it_is_known(scenario: Scenario, capsys: pytes
 
 def _delete(scenario: Scenario, name: str) -> None:
     backup = next(backup for backup in scenario.cloud.backups() if backup.instance_name == name)
-    scenario.cloud.store.vanish(backup, scenario.clock())
+    scenario.cloud.store.delete(backup, scenario.clock())
 
 
 def test_a_tracking_message_that_comes_twice_or_late_changes_nothing(scenario: Scenario) -> None:

@@ -89,7 +89,7 @@ def test_a_lost_answer_and_a_lagging_list_together_make_one_backup(scenario: Sce
     scenario.cloud.add_fault(
         gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=14, times=3)
     )
-    scenario.cloud.add_fault(gaussdb_emulator.lost_answer(times=3))
+    scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=3))
     ask(scenario)
     scenario.run()
     all_is_well(scenario)
@@ -147,11 +147,11 @@ def test_dead_letters_that_are_sent_again_make_their_backups_once(scenario: Scen
 
 
 def test_a_message_without_a_time_keeps_its_run_as_a_dead_letter(scenario: Scenario) -> None:
-    scenario.cloud.add_fault(gaussdb_emulator.lost_answer(times=None))
+    scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=None))
     scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
     scenario.requests.send(json.dumps({"instance_id": ORDERS, "name_template": "nightly"}))
     scenario.cloud.remove_fault()
-    scenario.cloud.add_fault(gaussdb_emulator.lost_answer(times=1))
+    scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=1))
     create = scenario.function("create_backup")
     scenario.deliver_requests(create)
     [item] = scenario.tracking.messages.values()

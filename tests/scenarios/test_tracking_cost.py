@@ -37,7 +37,7 @@ def test_a_thousand_backups_building_at_once_cost_a_twenty_fifth_of_a_call_per_l
     while scenario.deliver_requests(create, 100):
         scenario.clock.move(seconds=2)
     assert len(scenario.tracking.messages) == BACKUPS
-    scenario.cloud.forget_requests()
+    scenario.cloud.clear_requests()
     end = scenario.clock() + timedelta(hours=3)
     while scenario.tracking.messages and scenario.clock() < end:
         if scenario.deliver_tracking(track):

@@ -1,4 +1,4 @@
-"""The state of the emulated cloud, and what a test or the control endpoint may do to it."""
+"""The state of the emulated cloud, which tests and the control endpoint may change."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,19 +8,20 @@ from threading import RLock
 from uuid import uuid4
 
 from .accounts import Accounts
-from .backups import Backup, BackupStore
-from .faults import Fault, FaultBook
+from .backups import Backup, BackupStore, new_backup_id
+from .faults import Fault, FaultRegistry
 from .fleet import PROJECT_ID, AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules
-from .request_log import Request
+from .request import LoggedRequest
 
 _TEN_YEARS = timedelta(days=3650).total_seconds()
 
 
 class Cloud:
-    """One emulated cloud: several projects, their instances and backups, and everything that can go wrong.
+    """One emulated cloud: projects, their instances and backups, the faults in force and the request log.
 
-    `clock` gives aware times; `sleep` is what a slow answer calls, in seconds; `seed` drives faults of a random share.
-    Every method is safe to call from any thread. Whoever reaches into `accounts` or `store` holds `lock`.
+    `clock` returns aware times; `sleep` is called by a slow response, with seconds; `seed` determines which requests
+    a fault with a random share applies to. Every method is thread-safe; code that uses `accounts`, `store` or `faults`
+    directly holds `lock`.
     """
 
     def __init__(
@@ -37,12 +38,12 @@ class Cloud:
         self.sleep = sleep
         self.accounts = Accounts(fleet.projects, fleet.access_keys, fleet.users)
         self.store = BackupStore()
-        self.faults = FaultBook(seed)
+        self.faults = FaultRegistry(seed)
         self._clock = clock
         self._offset = timedelta()
         self._instances: dict[str, Instance] = {}
         self._by_project: dict[str, dict[str, Instance]] = {}
-        self._requests: list[Request] = []
+        self._requests: list[LoggedRequest] = []
         self.add_instances(*fleet.instances)
         self.add_backups(*fleet.backups)
 
@@ -51,12 +52,12 @@ class Cloud:
         return self._clock().astimezone(UTC) + self._offset
 
     def advance(self, by: timedelta) -> None:
-        """Move the cloud's clock against the one it was given; the offsets add up."""
+        """Move the cloud's clock ahead of the given one; the offsets add up."""
         with self.lock:
             self._offset += by
 
     def set_rules(self, rules: Rules) -> None:
-        """Take other choices from now on."""
+        """Replace the rules."""
         with self.lock:
             self.rules = rules
 
@@ -68,36 +69,36 @@ class Cloud:
             self.accounts.projects[project.id] = project
 
     def add_key(self, key: AccessKey) -> None:
-        """Add an access key, or replace the one of that name; in both cases it is not locked."""
+        """Add an access key, or replace the one of that name, and unlock it."""
         with self.lock:
             self.accounts.keys[key.access_key] = key
-            self.accounts.note_success(key.access_key)
+            self.accounts.reset_failures(key.access_key)
 
     def remove_key(self, access_key: str) -> None:
-        """Take an access key away: it is unknown from now on."""
+        """Remove an access key."""
         with self.lock:
             self.accounts.keys.pop(access_key, None)
 
     def rotate_key(self, access_key: str, secret_key: str) -> None:
-        """Give an access key another secret. Raises `KeyError` for an unknown key."""
+        """Replace the secret of an access key, and unlock it. Raises `KeyError` for an unknown key."""
         with self.lock:
             self.accounts.rotate(access_key, secret_key)
 
     def add_user(self, user: IamUser) -> None:
-        """Add a user, or replace the one of that name: a changed password, say."""
+        """Add a user, or replace the one of that name."""
         with self.lock:
             self.accounts.users[user.domain_name, user.user_name] = user
 
     def issue_token(self, project_id: str = PROJECT_ID) -> str:
-        """Return a token for a project without asking IAM, good for ten years: for tests about something else."""
+        """Return a token for a project that is valid for ten years, without a request to IAM."""
         with self.lock:
             user = IamUser(domain_name="", user_name="", password="", project_ids=(project_id,))
-            return self.accounts.issue(
+            return self.accounts.issue_token(
                 user, project_id, self.now(), replace(self.rules, token_seconds=_TEN_YEARS)
             ).value
 
     def expire_tokens(self) -> int:
-        """End every token now; returns how many were still good."""
+        """Expire every token now; returns how many were still valid."""
         with self.lock:
             return self.accounts.expire_tokens(self.now())
 
@@ -113,16 +114,16 @@ class Cloud:
     def change_instance(self, instance_id: str, **fields: object) -> None:
         """Change fields of an instance, such as its status. Raises `KeyError` for an unknown one."""
         with self.lock:
-            self.add_instances(replace(self._instances[instance_id], **fields))  # type: ignore[arg-type]  # validated at run time
+            self.add_instances(replace(self._instances[instance_id], **fields))  # type: ignore[arg-type]  # checked by pydantic
 
     def remove_instance(self, instance_id: str) -> None:
-        """Delete an instance. Its manual backups stay, as they do in the real cloud; the automatic ones go."""
+        """Delete an instance and its automatic backups; the manual ones stay, as in the real cloud."""
         with self.lock:
-            gone = self._instances.pop(instance_id)
-            del self._by_project[gone.project_id][instance_id]
+            removed = self._instances.pop(instance_id)
+            del self._by_project[removed.project_id][instance_id]
             for backup in self.backups(instance_id):
                 if backup.type == "auto":
-                    self.store.vanish(backup, self.now())
+                    self.store.delete(backup, self.now())
 
     def instance(self, project_id: str, instance_id: str) -> Instance | None:
         """Return an instance of the project."""
@@ -137,10 +138,7 @@ class Cloud:
     # Backups
 
     def add_backups(self, *backups: PastBackup) -> list[str]:
-        """Add backups that began in the past, automatic ones included; returns their ids.
-
-        Raises `KeyError` for an instance that is not there.
-        """
+        """Add backups that began in the past; returns their ids. Raises `KeyError` for an unknown instance."""
         with self.lock:
             return [self._add_backup(backup) for backup in backups]
 
@@ -151,7 +149,7 @@ class Cloud:
             id=new_backup_id(), name=past.name, description=past.description, instance_id=instance.id,
             instance_name=instance.name, project_id=instance.project_id, type=past.type, begin_at=begin,
             ends_at=None if past.status is None else begin + timedelta(seconds=past.seconds),
-            end_word=past.status or "", size_mb=past.size_mb, version=instance.version, job_id=str(uuid4()),
+            end_status=past.status or "", size_mb=past.size_mb, version=instance.version, job_id=str(uuid4()),
             created_at=begin, visible_at=begin, held=past.held,
         )  # fmt: skip
         self.store.add(backup)
@@ -165,12 +163,12 @@ class Cloud:
             return [backup for backup in found if backup.exists(now)]
 
     def status_of(self, backup_id: str) -> str | None:
-        """Return the present status of a backup, or `None` when it is gone or never was."""
+        """Return the current status of a backup, or `None` when it does not exist."""
         with self.lock:
             backup, now = self.store.get(backup_id), self.now()
             return backup.status(now) if backup is not None and backup.exists(now) else None
 
-    # Faults and what happened
+    # Faults and the request log
 
     def add_fault(self, fault: Fault) -> Fault:
         """Put a fault in force; returns it, for `remove_fault`."""
@@ -179,31 +177,26 @@ class Cloud:
         return fault
 
     def remove_fault(self, fault: Fault | None = None) -> None:
-        """End a fault, or all of them."""
+        """Remove a fault, or all of them."""
         with self.lock:
             self.faults.remove(fault)
 
     @property
-    def requests(self) -> list[Request]:
-        """The requests made so far, in order of their answers."""
+    def requests(self) -> list[LoggedRequest]:
+        """The requests handled so far, in order of their responses."""
         with self.lock:
             return list(self._requests)
 
-    def calls(self, operation: str) -> list[Request]:
+    def calls(self, operation: str) -> list[LoggedRequest]:
         """Return the requests of one operation."""
         return [request for request in self.requests if request.operation == operation]
 
-    def forget_requests(self) -> None:
-        """Begin a new list of requests."""
+    def clear_requests(self) -> None:
+        """Empty the request log."""
         with self.lock:
             self._requests.clear()
 
-    def note(self, request: Request) -> None:
-        """Write down a request that was answered."""
+    def log_request(self, entry: LoggedRequest) -> None:
+        """Append an entry to the request log."""
         with self.lock:
-            self._requests.append(request)
-
-
-def new_backup_id() -> str:
-    """Return an id of the present form: 36 characters ending in `br07` (contract, section 1.3)."""
-    return f"{uuid4().hex}br07"
+            self._requests.append(entry)
