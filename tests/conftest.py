@@ -1,4 +1,4 @@
-"""What every test gets: a clean environment and fresh global state, so that no test depends on another or the machine."""
+"""What every test gets: a clean environment and fresh global state, so that none depends on another or the machine."""
 
 import os
 import random

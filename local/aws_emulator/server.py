@@ -20,7 +20,7 @@ IDENTITY = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The address of the stand-in, and clients of it."""
+    """The address of the emulator, and clients of it."""
 
     url: str
     _session: boto3.Session = field(
@@ -38,7 +38,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running stand-in and the stack in it."""
+    """A running emulator and the stack in it."""
 
     at: Endpoint
     stack: Stack
@@ -114,7 +114,7 @@ class _OneAtATime:
         self._lock = Lock()
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's own
-        """Answer one request."""
+        """Handle one request."""
         with self._lock:
-            answer: Iterable[bytes] = self._app(environ, start_response)
-            return answer
+            body: Iterable[bytes] = self._app(environ, start_response)
+            return body

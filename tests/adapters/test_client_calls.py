@@ -54,7 +54,7 @@ def test_all_pages_are_read(number: int) -> None:
     assert len(cloud.calls("list")) == number // 100 + 1
 
 
-def test_pages_are_read_only_as_far_as_they_are_asked_for() -> None:
+def test_a_page_is_read_only_when_it_is_needed() -> None:
     cloud = make_cloud(Clock())
     fill(cloud, 300)
     next(iter(make_api(cloud).list_backups()))
@@ -112,15 +112,15 @@ def test_a_backup_is_deleted_on_the_successors_path() -> None:
     assert cloud.calls("delete")[0].path.startswith("/v3/")
 
 
-def test_a_batch_deletion_tells_what_went_and_what_did_not() -> None:
+def test_a_batch_deletion_returns_what_was_deleted_and_what_was_not() -> None:
     cloud = make_cloud(Clock())
     manual, auto = cloud.add_backups(
         gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1)),
         gaussdb_emulator.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN - timedelta(days=1)),
     )
-    answer = make_api(cloud).delete_backups([manual, auto, "unknown"])
-    assert answer.deleted == (manual,)
-    assert {id_: code for id_, (code, _) in answer.failed.items()} == {auto: "DBS.201204", "unknown": "DBS.201203"}
+    response = make_api(cloud).delete_backups([manual, auto, "unknown"])
+    assert response.deleted == (manual,)
+    assert {id_: code for id_, (code, _) in response.failed.items()} == {auto: "DBS.201204", "unknown": "DBS.201203"}
 
 
 @pytest.mark.parametrize("number", [0, 51])

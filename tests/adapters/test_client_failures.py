@@ -74,9 +74,7 @@ UNLISTED: list[tuple[int, str, type[GaussDBBackupError]]] = [
 
 
 @pytest.mark.parametrize(("status", "code", "error"), SERVICE + GATEWAY + UNLISTED)
-def test_each_answer_of_the_contracts_tables_has_its_class(
-    status: int, code: str, error: type[GaussDBBackupError]
-) -> None:
+def test_each_row_of_the_error_tables_has_its_class(status: int, code: str, error: type[GaussDBBackupError]) -> None:
     cloud = make_cloud(Clock())
     cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=status, code=code, message="some words"))
     with pytest.raises(error) as raised:
@@ -101,7 +99,7 @@ def test_code_and_request_id_are_read_from_every_shape_of_body(shape: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         ({"shape": "html"}, "returned 503: repeat it"),
         ({"shape": "empty"}, "returned 503: repeat it"),
@@ -112,10 +110,10 @@ def test_code_and_request_id_are_read_from_every_shape_of_body(shape: Any) -> No
         ({"body": '{"error_code": "X", "error_msg": "line\\nbreak"}'}, "returned 503 X (line break): repeat it"),
     ],
 )
-def test_a_body_that_says_nothing_is_judged_by_its_status(fault: dict[str, Any], told: str) -> None:
+def test_a_body_without_a_code_is_classed_by_its_status(fault: dict[str, Any], expected: str) -> None:
     cloud = make_cloud(Clock())
     cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=503, **fault))
-    with pytest.raises(TryLater, match=re.escape(told)):
+    with pytest.raises(TryLater, match=re.escape(expected)):
         make_api(cloud).create_backup(instance_id=ORDERS, name="first")
 
 
@@ -263,7 +261,7 @@ def test_a_rotated_key_is_read_once_and_the_call_goes_on() -> None:
 
 
 @pytest.mark.parametrize("connection", [by_key(secret_key="wrong"), by_password(password="wrong")], ids=["key", "user"])
-def test_refused_credentials_are_read_again_once_and_then_told(connection: Any) -> None:
+def test_refused_credentials_are_read_again_once_and_then_reported(connection: Any) -> None:
     cloud = make_cloud(Clock())
     source = Source(connection)
     with pytest.raises(CredentialsRefused, match="correct the credentials in the connection's secret") as raised:
@@ -323,7 +321,7 @@ def test_a_token_refused_by_the_service_is_replaced_too() -> None:
     ("status", "error"),
     [(400, FixConfiguration), (403, PermissionDenied), (404, FixConfiguration), (500, TryLater), (503, TryLater)],
 )
-def test_what_iam_refuses_is_told_as_such(status: int, error: type[GaussDBBackupError]) -> None:
+def test_a_refusal_by_iam_has_its_class(status: int, error: type[GaussDBBackupError]) -> None:
     cloud = make_cloud(Clock())
     cloud.add_fault(gaussdb_emulator.Fault(operation="token", status=status, code=str(status), shape="keystone"))
     with pytest.raises(error, match="request IAM token: ") as raised:
@@ -333,7 +331,7 @@ def test_what_iam_refuses_is_told_as_such(status: int, error: type[GaussDBBackup
     assert cloud.calls("create") == []
 
 
-def test_an_answer_of_iam_without_a_token_is_told() -> None:
+def test_a_response_of_iam_without_a_token_is_reported() -> None:
     cloud = make_cloud(Clock())
     cloud.add_fault(gaussdb_emulator.Fault(operation="token", status=201, body="{}"))
     with pytest.raises(TryLater, match="IAM returned no token"):
@@ -341,16 +339,16 @@ def test_an_answer_of_iam_without_a_token_is_told() -> None:
 
 
 @pytest.mark.parametrize("body", ["{}", "<html>", '{"token": {"expires_at": "soon"}}', '{"token": []}'])
-def test_a_token_whose_end_is_not_told_is_used_for_less_than_an_hour(body: str) -> None:
+def test_a_token_without_an_expiry_is_used_for_less_than_an_hour(body: str) -> None:
     clock = Clock()
     tokens = iter(f"token-{number}" for number in range(9))
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v3/auth/tokens":
             return httpx.Response(201, text=body, headers={"X-Subject-Token": next(tokens)})
         return httpx.Response(200, json={"backups": [], "total_count": 0, "token": request.headers["X-Auth-Token"]})
 
-    api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(answer))
+    api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(respond))
     list(api.list_backups())
     clock.move(minutes=54)
     list(api.list_backups())

@@ -1,4 +1,4 @@
-"""The client over real sockets: what does not answer ends in time, with the operation in its error."""
+"""The client over real sockets: what does not response ends in time, with the operation in its error."""
 
 import socket
 import ssl
@@ -37,8 +37,8 @@ def connect() -> Iterator[Callable[..., GaussDBApi]]:
 
 
 @contextmanager
-def raw_server(*chunks: bytes, pause: float = 0.0) -> Iterator[str]:
-    """Answers every request with these bytes, a pause before each."""
+def raw_server(*chunks: bytes, delay: float = 0.0) -> Iterator[str]:
+    """Answers every request with these bytes, a delay before each."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         stop = threading.Event()
@@ -53,7 +53,7 @@ def raw_server(*chunks: bytes, pause: float = 0.0) -> Iterator[str]:
                     connection.recv(65536)
                     try:
                         for chunk in chunks:
-                            if stop.wait(pause):
+                            if stop.wait(delay):
                                 return
                             connection.sendall(chunk)
                     except OSError:
@@ -83,7 +83,7 @@ def test_a_refused_connection_has_certainly_not_taken_effect(connect: Connect) -
     assert not raised.value.may_have_taken_effect
 
 
-def test_a_name_that_does_not_resolve_is_told_with_the_endpoint(connect: Connect) -> None:
+def test_a_name_that_does_not_resolve_is_reported_with_the_endpoint(connect: Connect) -> None:
     with pytest.raises(TryLater, match="list backups: no connection to .*check the endpoint in the secret"):
         list(connect("http://127.0.0.1.invalid").list_backups())
 
@@ -101,12 +101,12 @@ def test_a_certificate_that_is_not_trusted_is_an_error_of_configuration(connect:
     assert cloud.backups() == []
 
 
-def test_a_server_that_speaks_no_tls_is_told(connect: Connect) -> None:
+def test_a_server_without_tls_is_reported(connect: Connect) -> None:
     with raw_server(b"hello") as url, pytest.raises(TryLater, match="create backup: no connection to"):
         connect(url.replace("http:", "https:")).create_backup(instance_id=ORDERS, name="first")
 
 
-def test_a_slow_answer_ends_in_time_and_may_have_taken_effect(connect: Connect) -> None:
+def test_a_slow_response_ends_in_time_and_may_have_taken_effect(connect: Connect) -> None:
     cloud = make_cloud()
     cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.SLOW, seconds=1.5))
     began = time.monotonic()
@@ -117,10 +117,10 @@ def test_a_slow_answer_ends_in_time_and_may_have_taken_effect(connect: Connect) 
     assert raised.value.may_have_taken_effect
 
 
-def test_a_dripping_answer_ends_in_time(connect: Connect) -> None:
+def test_a_dripping_response_ends_in_time(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
     began = time.monotonic()
-    with raw_server(head, *[b"x"] * 1000, pause=0.05) as url:
+    with raw_server(head, *[b"x"] * 1000, delay=0.05) as url:
         with pytest.raises(
             TryLater, match="create backup: no good response .*ResponseTooSlow: the body did not end in time"
         ):
@@ -128,7 +128,7 @@ def test_a_dripping_answer_ends_in_time(connect: Connect) -> None:
         assert time.monotonic() - began < 1.5
 
 
-def test_an_endless_answer_ends(connect: Connect) -> None:
+def test_an_endless_response_is_an_error(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     with (
         raw_server(head, *[b"x" * 1_000_000] * (MAX_RESPONSE_BYTES // 1_000_000 + 5)) as url,
@@ -137,7 +137,7 @@ def test_an_endless_answer_ends(connect: Connect) -> None:
         connect(url, timedelta(seconds=20)).create_backup(instance_id=ORDERS, name="first")
 
 
-def test_what_is_not_http_is_told(connect: Connect) -> None:
+def test_a_response_that_is_not_http_is_reported(connect: Connect) -> None:
     with (
         raw_server(b"SSH-2.0-OpenSSH_9.6\r\n") as url,
         pytest.raises(TryLater, match="create backup: no good response"),
@@ -145,7 +145,7 @@ def test_what_is_not_http_is_told(connect: Connect) -> None:
         connect(url).create_backup(instance_id=ORDERS, name="first")
 
 
-def test_a_redirect_is_not_followed(connect: Connect) -> None:
-    answer = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
-    with raw_server(answer) as url, pytest.raises(FixConfiguration, match="returned 302: check endpoint"):
+def test_a_redirect_is_an_error(connect: Connect) -> None:
+    response = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    with raw_server(response) as url, pytest.raises(FixConfiguration, match="returned 302: check endpoint"):
         connect(url).create_backup(instance_id=ORDERS, name="first")

@@ -27,17 +27,17 @@ class Client:
         self.taken.extend(entries[refused:])
         return entries[refused:], entries[:refused]
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: ARG002, N803 - AWS's names
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:
         taken, refused = self._split(Entries)
         return {
             "Successful": [{"Id": entry["Id"]} for entry in taken],
             "Failed": [{"Id": entry["Id"]} for entry in refused],
         }
 
-    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 - AWS's names
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:
         return self.send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
 
-    def put_events(self, *, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 - AWS's names
+    def put_events(self, *, Entries: list[Any]) -> dict[str, Any]:
         _, refused = self._split(Entries)
         return {"Entries": [{"ErrorCode": "Busy"} if entry in refused else {"EventId": "x"} for entry in Entries]}
 

@@ -1,4 +1,4 @@
-"""create_backup: each way of calling it, what it answers, logs and counts."""
+"""create_backup: each way of calling it, what it responses, logs and counts."""
 
 import json
 from dataclasses import replace
@@ -46,15 +46,15 @@ def add_sample_instances(deployment: Deployment) -> None:
 # Each way of calling
 
 
-def test_a_direct_event_answers_with_the_backup(deployment: Deployment) -> None:
+def test_a_direct_event_returns_the_backup(deployment: Deployment) -> None:
     event = request(description="Before the upgrade")
-    answer = deployment.invoke("create_backup", event)
+    response = deployment.invoke("create_backup", event)
     [backup] = deployment.cloud.backups(ORDERS)
-    assert answer["outcome"] == "created"
-    assert answer["job_id"] is None
-    assert (answer["backup"]["id"], answer["backup"]["status"]) == (backup.id, "BUILDING")
-    assert answer["backup"]["description"] == "Before the upgrade"
-    assert deployment.invoke("create_backup", event) == answer
+    assert response["outcome"] == "created"
+    assert response["job_id"] is None
+    assert (response["backup"]["id"], response["backup"]["status"]) == (backup.id, "BUILDING")
+    assert response["backup"]["description"] == "Before the upgrade"
+    assert deployment.invoke("create_backup", event) == response
     deployment.delete_state()
     again = deployment.invoke("create_backup", event)
     assert (again["outcome"], again["backup"]["id"]) == ("adopted", backup.id)
@@ -64,10 +64,10 @@ def test_a_direct_event_answers_with_the_backup(deployment: Deployment) -> None:
 def test_the_sample_of_a_single_request_makes_a_backup(deployment: Deployment, name: str) -> None:
     add_sample_instances(deployment)
     event = sample(name)
-    answer = deployment.invoke("create_backup", event)
-    assert answer["outcome"] == "created"
-    assert answer["backup"]["instance_id"] == event["instance_id"]
-    assert answer["backup"]["description"] == event["description"]
+    response = deployment.invoke("create_backup", event)
+    assert response["outcome"] == "created"
+    assert response["backup"]["instance_id"] == event["instance_id"]
+    assert response["backup"]["description"] == event["description"]
 
 
 def test_the_schedules_sample_names_its_backup_in_its_zone(deployment: Deployment) -> None:
@@ -83,38 +83,38 @@ def test_the_sample_of_a_queue_message_makes_a_backup_of_the_time_it_was_sent(de
     assert [backup.name for backup in deployment.cloud.backups()] == ["queued-20261123T013000"]
 
 
-def test_an_invalid_message_becomes_a_dead_letter_and_its_neighbours_go_on(deployment: Deployment) -> None:
+def test_an_invalid_message_is_dead_lettered_and_its_neighbours_are_processed(deployment: Deployment) -> None:
     add_sample_instances(deployment)
     event = sample("queue_batch_with_an_invalid_message")
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     assert len(deployment.cloud.backups()) == 2
-    [letter] = deployment.messages("BACKUP_DLQ_URL")
-    assert letter.body == event["Records"][1]["body"]
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.body == event["Records"][1]["body"]
 
 
 def test_a_batch_in_which_all_fail_is_no_error_of_the_function(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
-    answer = deployment.invoke("create_backup", sqs_batch(request(), request(instance_id=STOCK)))
-    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-1", "message-2"]
+    response = deployment.invoke("create_backup", sqs_batch(request(), request(instance_id=STOCK)))
+    assert [failure["itemIdentifier"] for failure in response["batchItemFailures"]] == ["message-1", "message-2"]
 
 
 # Following
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_every_backup_is_followed_whether_created_or_adopted(deployment: Deployment, again: bool) -> None:
+def test_every_backup_is_tracked_whether_created_or_adopted(deployment: Deployment, again: bool) -> None:
     event = request()
     if again:
         deployment.invoke("create_backup", event)
         boto3.client("sqs").purge_queue(QueueUrl=deployment.queues["TRACKING_QUEUE_URL"])
         deployment.delete_state()
-    answer = deployment.invoke("create_backup", event)
+    response = deployment.invoke("create_backup", event)
     assert delayed(deployment) == 1
     [message] = wait_for_message(deployment)
-    followed = parse_tracking_message(json.loads(message.body))
-    assert (followed.backup_id, followed.instance_id, followed.schedule) == (answer["backup"]["id"], ORDERS, "nightly")
-    assert followed.begin_time is not None
-    assert followed.deadline - followed.begin_time == timedelta(hours=6)
+    tracked = parse_tracking_message(json.loads(message.body))
+    assert (tracked.backup_id, tracked.instance_id, tracked.schedule) == (response["backup"]["id"], ORDERS, "nightly")
+    assert tracked.begin_time is not None
+    assert tracked.deadline - tracked.begin_time == timedelta(hours=6)
 
 
 def delayed(deployment: Deployment) -> int:
@@ -142,12 +142,12 @@ def test_when_the_queue_takes_no_message_the_request_fails_and_the_next_try_adop
 # What it tells
 
 
-def test_one_record_tells_the_status_with_run_instance_and_backup(deployment: Deployment) -> None:
-    answer = deployment.invoke("create_backup", request())
-    [told] = [item for item in deployment.records if item["message"] == "backup status"]
-    assert told["level"] == "INFO"
+def test_the_record_of_a_status_has_run_instance_and_backup(deployment: Deployment) -> None:
+    response = deployment.invoke("create_backup", request())
+    [logged] = [item for item in deployment.records if item["message"] == "backup status"]
+    assert logged["level"] == "INFO"
     assert {
-        key: told[key] for key in ("connection", "schedule", "instance_id", "backup_name", "status", "outcome")
+        key: logged[key] for key in ("connection", "schedule", "instance_id", "backup_name", "status", "outcome")
     } == {
         "connection": "default",
         "schedule": "nightly",
@@ -156,11 +156,11 @@ def test_one_record_tells_the_status_with_run_instance_and_backup(deployment: De
         "status": "BUILDING",
         "outcome": "created",
     }
-    assert told["backup_id"] == answer["backup"]["id"]
-    assert datetime.fromisoformat(told["scheduled_time"]).tzinfo is not None
-    assert datetime.fromisoformat(told["begin_time"]).tzinfo is not None
-    assert told["service"] == "gaussdb-backup"
-    assert told["function_request_id"]
+    assert logged["backup_id"] == response["backup"]["id"]
+    assert datetime.fromisoformat(logged["scheduled_time"]).tzinfo is not None
+    assert datetime.fromisoformat(logged["begin_time"]).tzinfo is not None
+    assert logged["service"] == "gaussdb-backup"
+    assert logged["function_request_id"]
 
 
 def test_one_metric_counts_it_by_service_and_by_connection(deployment: Deployment) -> None:
@@ -186,33 +186,33 @@ def test_metrics_by_instance_are_a_choice(deployment: Deployment, monkeypatch: p
     assert document["instance_id"] == ORDERS
 
 
-def test_a_busy_instance_is_put_off_with_the_apis_code_and_request_id(deployment: Deployment) -> None:
+def test_a_request_for_a_busy_instance_is_deferred_with_the_apis_code_and_request_id(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     with pytest.raises(TryLater, match="another operation runs on the instance"):
         deployment.invoke("create_backup", request())
-    [told] = [item for item in deployment.records if item["message"] == "backup request deferred"]
-    assert told["level"] == "WARNING"
-    assert "attempt" not in told
-    assert (told["error_type"], told["error_code"], told["http_status"]) == ("InstanceBusy", "DBS.200019", 409)
-    assert (told["instance_id"], told["backup_name"], told["operation"]) == (ORDERS, "nightly", "create backup")
-    assert told["request_id"]
+    [logged] = [item for item in deployment.records if item["message"] == "backup request deferred"]
+    assert logged["level"] == "WARNING"
+    assert "attempt" not in logged
+    assert (logged["error_type"], logged["error_code"], logged["http_status"]) == ("InstanceBusy", "DBS.200019", 409)
+    assert (logged["instance_id"], logged["backup_name"], logged["operation"]) == (ORDERS, "nightly", "create backup")
+    assert logged["request_id"]
     assert (deployment.count("BackupDeferred"), deployment.count("BackupRejected")) == (1, 0)
 
 
 def test_a_request_that_the_api_refuses_for_good_is_rejected(deployment: Deployment) -> None:
     with pytest.raises(GaussDBBackupError, match="check instance_id"):
         deployment.invoke("create_backup", request(instance_id="f" * 32))
-    [told] = [item for item in deployment.records if item["message"] == "backup request rejected"]
-    assert (told["level"], told["http_status"], told["instance_id"]) == ("ERROR", 404, "f" * 32)
+    [logged] = [item for item in deployment.records if item["message"] == "backup request rejected"]
+    assert (logged["level"], logged["http_status"], logged["instance_id"]) == ("ERROR", 404, "f" * 32)
     assert deployment.count("BackupRejected") == 1
 
 
-def test_one_batch_tells_of_each_message(deployment: Deployment) -> None:
+def test_each_message_of_a_batch_is_reported(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(instance_id=STOCK, **BUSY))
-    answer = deployment.invoke(
+    response = deployment.invoke(
         "create_backup", sqs_batch(request(), request(instance_id=STOCK), {"instance_id": "short"})
     )
-    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-2"]
+    assert [failure["itemIdentifier"] for failure in response["batchItemFailures"]] == ["message-2"]
     assert [item["message"] for item in deployment.records] == [
         "backup status",
         "backup request deferred",
@@ -223,18 +223,18 @@ def test_one_batch_tells_of_each_message(deployment: Deployment) -> None:
     assert deployment.records[2]["instance_id"] == "short"
 
 
-def test_an_unforeseen_error_is_told_with_its_traceback_and_counted(deployment: Deployment) -> None:
+def test_an_unexpected_error_is_logged_with_its_traceback_and_counted(deployment: Deployment) -> None:
     app = deployment.app("create_backup")
     broken = replace(app.dependencies(), tracker=None)  # any defect
     with pytest.raises(AttributeError), deployment.collecting_output():
         app.handle_request(request(), Context(), broken)
-    told = deployment.records[-1]
-    assert (told["message"], told["level"], told["error_type"]) == ("unexpected error", "ERROR", "AttributeError")
-    assert "Traceback" in told["exception"]
+    logged = deployment.records[-1]
+    assert (logged["message"], logged["level"], logged["error_type"]) == ("unexpected error", "ERROR", "AttributeError")
+    assert "Traceback" in logged["exception"]
     assert deployment.count("UnexpectedError") == 1
 
 
-def test_the_switch_to_the_successors_path_is_told_once(deployment: Deployment) -> None:
+def test_the_switch_to_the_successors_path_is_reported_once(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.removed_api_prefix("mysql/v3"))
     assert deployment.invoke("create_backup", request())["job_id"]
     deployment.invoke("create_backup", request(instance_id=STOCK))
@@ -263,18 +263,18 @@ BAD: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("event", "told"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("event", "expected"), BAD.values(), ids=BAD)
 def test_a_bad_event_is_an_error_that_names_the_field_and_never_reaches_the_api(
-    deployment: Deployment, event: Any, told: str
+    deployment: Deployment, event: Any, expected: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=told) as raised:
+    with pytest.raises(InvalidRequest, match=expected) as raised:
         deployment.invoke("create_backup", event)
     assert "Traceback" not in str(raised.value)
     assert len(str(raised.value)) < 1_000
     assert deployment.cloud.requests == []
     assert deployment.count("BackupRejected") == 1
-    [told_record] = deployment.records
-    assert (told_record["message"], told_record["level"]) == ("backup request rejected", "ERROR")
+    [logged] = deployment.records
+    assert (logged["message"], logged["level"]) == ("backup request rejected", "ERROR")
 
 
 @pytest.mark.parametrize("body", ["not JSON", "[]", "null", '{"instance_id": 5}', "x" * 300_000, "[" * 100_000])
@@ -282,14 +282,14 @@ def test_a_bad_message_fails_with_a_record_that_names_the_field_and_never_reache
     deployment: Deployment, body: str
 ) -> None:
     assert deployment.invoke("create_backup", sqs_batch(body)) == {"batchItemFailures": []}
-    told, buried = deployment.records
-    assert (told["message"], buried["message"]) == ("backup request rejected", "backup request dead-lettered")
+    logged, dead_lettered = deployment.records
+    assert (logged["message"], dead_lettered["message"]) == ("backup request rejected", "backup request dead-lettered")
     assert deployment.count("BackupRejected") == 1
-    [letter] = deployment.messages("BACKUP_DLQ_URL")
-    assert letter.body == body
-    assert letter.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
-    assert told["error_message"].startswith("invalid backup request: ")
-    assert len(told["error_message"]) < 500
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.body == body
+    assert message.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
+    assert logged["error_message"].startswith("invalid backup request: ")
+    assert len(logged["error_message"]) < 500
     assert deployment.cloud.requests == []
 
 
@@ -319,7 +319,7 @@ def through_the_queue(body: Any, deployment: Deployment, **attributes: str) -> d
     return {**event, "receiptHandle": received.receipt_handle}
 
 
-def test_a_request_that_is_put_off_comes_back_later(deployment: Deployment) -> None:
+def test_a_deferred_request_is_received_again_later(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     attributes = {"SentTimestamp": sent(timedelta(0)), "ApproximateReceiveCount": "7"}
     event = {"Records": [through_the_queue(request(), deployment, **attributes)]}
@@ -329,7 +329,7 @@ def test_a_request_that_is_put_off_comes_back_later(deployment: Deployment) -> N
     assert deployment.counts("BACKUP_DLQ_URL") == (0, 0)
 
 
-def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_its_reason(
+def test_a_request_for_an_instance_that_stays_busy_is_dead_lettered_with_its_reason(
     deployment: Deployment,
 ) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
@@ -338,9 +338,9 @@ def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_it
         "Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=4, seconds=1)), ApproximateReceiveCount="60")]
     }
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
-    [letter] = deployment.messages("BACKUP_DLQ_URL")
-    reason = {name: value["StringValue"] for name, value in letter.message_attributes.items()}
-    assert letter.body == body
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    reason = {name: value["StringValue"] for name, value in message.message_attributes.items()}
+    assert message.body == body
     assert (reason["ErrorType"], reason["ErrorCode"]) == ("InstanceBusy", "DBS.200019")
     assert "another operation runs on the instance" in reason["ErrorMessage"]
     assert [deployment.count(metric) for metric in ("BackupDeferred", "BackupRejected")] == [1, 1]
@@ -348,7 +348,7 @@ def test_a_request_that_is_busy_until_its_deadline_becomes_a_dead_letter_with_it
     assert deployment.records[-1]["instance_id"] == ORDERS
 
 
-def test_a_dead_letter_that_is_sent_again_still_belongs_to_its_first_run(deployment: Deployment) -> None:
+def test_a_redriven_message_still_belongs_to_its_first_run(deployment: Deployment) -> None:
     first = datetime.now(UTC) - timedelta(hours=5)
     began = first + timedelta(minutes=1)
     [backup_id] = deployment.cloud.add_backups(
@@ -361,24 +361,24 @@ def test_a_dead_letter_that_is_sent_again_still_belongs_to_its_first_run(deploym
     assert deployment.records[0]["outcome"] == "adopted"
 
 
-def test_a_letter_keeps_the_run_it_belongs_to(deployment: Deployment) -> None:
+def test_a_dead_lettered_message_keeps_its_run(deployment: Deployment) -> None:
     when = sent(timedelta(minutes=3))
     deployment.invoke("create_backup", {"Records": [sqs_record({"instance_id": "short"}, SentTimestamp=when)]})
-    [letter] = deployment.messages("BACKUP_DLQ_URL")
-    kept = datetime.fromisoformat(letter.message_attributes["ScheduledTime"]["StringValue"])
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    kept = datetime.fromisoformat(message.message_attributes["ScheduledTime"]["StringValue"])
     assert int(kept.timestamp() * 1000) == int(when)
 
 
-def test_a_message_that_keeps_ending_its_function_becomes_a_dead_letter_untried(deployment: Deployment) -> None:
+def test_a_poison_message_is_dead_lettered_without_another_attempt(deployment: Deployment) -> None:
     event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=6)), ApproximateReceiveCount="2")]}
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
-    [letter] = deployment.messages("BACKUP_DLQ_URL")
-    assert letter.message_attributes["ErrorType"]["StringValue"] == "PoisonMessage"
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "PoisonMessage"
     assert deployment.cloud.requests == []
     assert deployment.count("BackupRejected") == 1
 
 
-def test_a_message_that_waited_long_is_tried_once_all_the_same(deployment: Deployment) -> None:
+def test_an_old_message_has_one_attempt_all_the_same(deployment: Deployment) -> None:
     event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=20)))]}
     deployment.invoke("create_backup", event)
     assert len(deployment.cloud.backups(ORDERS)) == 1
@@ -386,27 +386,27 @@ def test_a_message_that_waited_long_is_tried_once_all_the_same(deployment: Deplo
 
 def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: Deployment) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["BACKUP_DLQ_URL"])
-    answer = deployment.invoke("create_backup", sqs_batch({"instance_id": "short"}))
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    response = deployment.invoke("create_backup", sqs_batch({"instance_id": "short"}))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
 
 
 def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(deployment: Deployment) -> None:
-    answer = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=59_000)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=59_000)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert deployment.cloud.requests == []
     assert deployment.metrics == []
 
 
-def test_an_unforeseen_error_of_one_message_leaves_it_in_the_queue(deployment: Deployment) -> None:
+def test_an_unexpected_error_of_one_message_leaves_it_in_the_queue(deployment: Deployment) -> None:
     app = deployment.app("create_backup")
     broken = replace(app.dependencies(), tracker=None)  # any defect
     with deployment.collecting_output():
-        answer = app.handle_batch(sqs_batch(request()), Context(), broken)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+        response = app.handle_batch(sqs_batch(request()), Context(), broken)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert deployment.count("UnexpectedError") == 1
 
 
-def test_a_claim_that_another_function_has_is_waited_for(deployment: Deployment) -> None:
+def test_a_request_that_another_function_executes_is_deferred(deployment: Deployment) -> None:
     event = request()
     deployment.invoke("create_backup", event)
     table = boto3.resource("dynamodb").Table("state")
@@ -418,14 +418,14 @@ def test_a_claim_that_another_function_has_is_waited_for(deployment: Deployment)
     assert len(deployment.cloud.backups(ORDERS)) == 1
 
 
-def test_a_claims_table_that_does_not_answer_puts_requests_off(deployment: Deployment) -> None:
+def test_a_state_table_that_does_not_respond_defers_requests(deployment: Deployment) -> None:
     boto3.client("dynamodb").delete_table(TableName="state")
     with pytest.raises(TryLater, match="the table of idempotency records does not respond"):
         deployment.invoke("create_backup", request())
     assert deployment.cloud.calls("create") == []
 
 
-def test_after_refused_credentials_no_call_is_made_until_the_pause_is_over(deployment: Deployment) -> None:
+def test_after_refused_credentials_no_call_is_made_until_the_recovery_timeout(deployment: Deployment) -> None:
     deployment.put_secret(secret_key="hush-hush-wrong")
     with pytest.raises(CredentialsRefused):
         deployment.invoke("create_backup", request())
@@ -448,7 +448,7 @@ def test_each_connection_has_its_own_secret(deployment: Deployment) -> None:
     assert deployment.metrics[0]["connection"] == "other"
 
 
-def test_a_missing_secret_is_told_by_its_name(deployment: Deployment) -> None:
+def test_a_missing_secret_is_reported_by_its_name(deployment: Deployment) -> None:
     with pytest.raises(
         InvalidConnection, match="a secret named 'gaussdb-backup/absent' that this function may read; got Resource"
     ):
@@ -457,13 +457,13 @@ def test_a_missing_secret_is_told_by_its_name(deployment: Deployment) -> None:
     assert deployment.count("ConnectionUnusable") == 1
 
 
-def test_a_malformed_secret_is_told_by_its_key(deployment: Deployment) -> None:
+def test_a_malformed_secret_is_reported_by_its_key(deployment: Deployment) -> None:
     deployment.put_secret(project_id="short")
     with pytest.raises(InvalidConnection, match="project_id: expected 32 letters or digits"):
         deployment.invoke("create_backup", request())
 
 
-def test_a_secret_of_bytes_is_read_and_an_empty_one_is_told(deployment: Deployment) -> None:
+def test_a_secret_of_bytes_is_read_and_an_empty_one_is_reported(deployment: Deployment) -> None:
     client = boto3.client("secretsmanager")
     text = client.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"]
     client.create_secret(Name="gaussdb-backup/bytes", SecretBinary=text.encode())
@@ -488,7 +488,7 @@ def test_a_rotated_secret_is_noticed_without_a_redeploy(deployment: Deployment) 
     assert deployment.invoke("create_backup", request(instance_id=STOCK))["outcome"] == "created"
 
 
-def test_refused_credentials_are_told_and_asked_for_once(deployment: Deployment) -> None:
+def test_refused_credentials_are_reported_after_one_call(deployment: Deployment) -> None:
     deployment.put_secret(secret_key="hush-hush-wrong")
     with pytest.raises(CredentialsRefused, match="correct the credentials"):
         deployment.invoke("create_backup", request())
@@ -504,7 +504,7 @@ def test_secrets_manager_failing_is_worth_another_try(deployment: Deployment, mo
     assert deployment.count("BackupDeferred") == 1
 
 
-def test_wrong_settings_are_told_all_at_once(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_reported_all_at_once(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as wrong:
         wrong.delenv("SECRET_PREFIX")
         wrong.setenv("HTTP_TIMEOUT_SECONDS", "soon")

@@ -32,16 +32,16 @@ def queued(deployment: Deployment) -> list[dict[str, Any]]:
     return sorted(found, key=lambda body: str(body["instance_id"]))
 
 
-def names(answer: dict[str, Any], verdict: str) -> list[str]:
-    return [entry["instance_name"] for entry in answer[verdict]]
+def names(response: dict[str, Any], action: str) -> list[str]:
+    return [entry["instance_name"] for entry in response[action]]
 
 
 def test_every_instance_of_the_project_gets_one_request(deployment: Deployment) -> None:
-    answer = deployment.invoke("dispatch_backups", plan())
+    response = deployment.invoke("dispatch_backups", plan())
     requests = queued(deployment)
     assert [body["instance_id"] for body in requests] == sorted([ORDERS, STOCK, BILLING])
-    assert names(answer, "queued") == ["orders", "stock (übung)", "billing"]
-    assert answer["skipped"] == answer["rejected"] == []
+    assert names(response, "queued") == ["orders", "stock (übung)", "billing"]
+    assert response["skipped"] == response["rejected"] == []
     assert {body["version"] for body in requests} == {1}
     day = datetime.now(UTC).strftime("%Y%m%d")
     assert [body["name_template"] for body in requests] == [
@@ -73,8 +73,8 @@ def test_each_request_is_one_that_create_backup_takes(deployment: Deployment) ->
 def test_all_criteria_of_a_selection_must_hold(
     deployment: Deployment, select: dict[str, Any], chosen: list[str]
 ) -> None:
-    answer = deployment.invoke("dispatch_backups", plan(select=select))
-    assert names(answer, "queued") == chosen
+    response = deployment.invoke("dispatch_backups", plan(select=select))
+    assert names(response, "queued") == chosen
     assert len(queued(deployment)) == len(chosen)
 
 
@@ -85,12 +85,12 @@ def test_an_instance_that_cannot_be_backed_up_is_skipped_with_its_status(
     deployment: Deployment, status: str, reason: str
 ) -> None:
     deployment.cloud.change_instance(STOCK, status=status)
-    answer = deployment.invoke("dispatch_backups", plan())
-    [skipped] = answer["skipped"]
+    response = deployment.invoke("dispatch_backups", plan())
+    [skipped] = response["skipped"]
     assert (skipped["instance_id"], skipped["reason"]) == (STOCK, f"{reason} (status {status})")
-    assert names(answer, "queued") == ["orders", "billing"]
-    [told] = [item for item in deployment.records if item["message"] == "instance skipped"]
-    assert (told["level"], told["instance_id"], told["schedule"]) == ("WARNING", STOCK, "nightly")
+    assert names(response, "queued") == ["orders", "billing"]
+    [logged] = [item for item in deployment.records if item["message"] == "instance skipped"]
+    assert (logged["level"], logged["instance_id"], logged["schedule"]) == ("WARNING", STOCK, "nightly")
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "BACKING UP", "MODIFYING", "STORAGE FULL", "REBOOTING", "A NEW WORD"])
@@ -100,23 +100,23 @@ def test_an_instance_that_is_merely_busy_gets_its_request(deployment: Deployment
 
 
 def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(deployment: Deployment) -> None:
-    answer = deployment.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
-    [refused] = answer["rejected"]
+    response = deployment.invoke("dispatch_backups", plan(select={"instance_ids": ["f" * 32, ORDERS]}))
+    [refused] = response["rejected"]
     assert (refused["instance_id"], refused["reason"]) == ("f" * 32, "the project has no such instance")
-    assert names(answer, "queued") == ["orders"]
+    assert names(response, "queued") == ["orders"]
     assert deployment.count("BackupRejected") == 1
 
 
 def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deployment) -> None:
     deployment.cloud.change_instance(STOCK, name="x" * 80)
-    answer = deployment.invoke("dispatch_backups", plan())
-    [refused] = answer["rejected"]
+    response = deployment.invoke("dispatch_backups", plan())
+    [refused] = response["rejected"]
     assert refused["instance_id"] == STOCK
     assert "it is too long" in refused["reason"]
-    assert len(answer["queued"]) == 2
+    assert len(response["queued"]) == 2
 
 
-def test_a_dry_run_answers_the_same_and_queues_nothing(deployment: Deployment) -> None:
+def test_a_dry_run_returns_the_same_and_queues_nothing(deployment: Deployment) -> None:
     event = plan()
     dry = deployment.invoke("dispatch_backups", {**event, "dry_run": True})
     assert queued(deployment) == []
@@ -128,24 +128,24 @@ def test_a_fleet_of_several_pages_is_queued_whole(deployment: Deployment) -> Non
     deployment.cloud.add_instances(
         *(gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}") for number in range(1000, 1250))
     )
-    answer = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
-    assert len(answer["queued"]) == len(queued(deployment)) == 250
+    response = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "db-*"}))
+    assert len(response["queued"]) == len(queued(deployment)) == 250
     assert len(deployment.cloud.calls("instances")) == 3
 
 
 def test_a_plan_that_selects_nobody_says_so(deployment: Deployment) -> None:
-    answer = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "nobody-*"}))
-    assert answer["queued"] == []
-    [told] = deployment.records
-    assert (told["message"], told["level"], told["queued"]) == ("plan dispatched", "WARNING", 0)
+    response = deployment.invoke("dispatch_backups", plan(select={"name_pattern": "nobody-*"}))
+    assert response["queued"] == []
+    [logged] = deployment.records
+    assert (logged["message"], logged["level"], logged["queued"]) == ("plan dispatched", "WARNING", 0)
 
 
-def test_one_record_tells_how_many_of_each_there_were(deployment: Deployment) -> None:
+def test_one_record_has_the_number_of_each_action(deployment: Deployment) -> None:
     deployment.cloud.change_instance(STOCK, status="FROZEN")
     deployment.invoke("dispatch_backups", plan(select={"instance_ids": [ORDERS, STOCK, "f" * 32]}))
-    told = deployment.records[-1]
-    assert (told["message"], told["queued"], told["skipped"], told["rejected"]) == ("plan dispatched", 1, 1, 1)
-    assert (told["schedule"], told["connection"]) == ("nightly", "default")
+    logged = deployment.records[-1]
+    assert (logged["message"], logged["queued"], logged["skipped"], logged["rejected"]) == ("plan dispatched", 1, 1, 1)
+    assert (logged["schedule"], logged["connection"]) == ("nightly", "default")
 
 
 def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(deployment: Deployment) -> None:
@@ -190,9 +190,9 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("event", "told"), WRONG.values(), ids=WRONG)
-def test_a_wrong_plan_is_refused_by_its_field_and_asks_nothing(deployment: Deployment, event: Any, told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told):
+@pytest.mark.parametrize(("event", "logged"), WRONG.values(), ids=WRONG)
+def test_a_wrong_plan_is_rejected_by_its_field_without_a_call(deployment: Deployment, event: Any, logged: str) -> None:
+    with pytest.raises(InvalidRequest, match=logged):
         deployment.invoke("dispatch_backups", event)
     assert deployment.cloud.requests == []
     assert queued(deployment) == []
@@ -206,10 +206,10 @@ def test_refused_credentials_fail_the_plan(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("name", ["schedule", "dry_run"])
-def test_each_sample_is_answered(deployment: Deployment, name: str) -> None:
+def test_each_sample_is_handled(deployment: Deployment, name: str) -> None:
     event = json.loads((SAMPLES / f"{name}.json").read_text())
     if ids := event["select"].get("instance_ids"):
         deployment.cloud.add_instances(*(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in ids))
-    answer = deployment.invoke("dispatch_backups", event)
-    assert len(answer["queued"]) == 2
+    response = deployment.invoke("dispatch_backups", event)
+    assert len(response["queued"]) == 2
     assert len(queued(deployment)) == (0 if event.get("dry_run") else 2)

@@ -13,7 +13,7 @@ def test_the_search_would_find_a_secret(deployment: Deployment) -> None:
     deployment.emitted.pop()
 
 
-def test_refused_credentials_are_told_without_them_although_the_gateway_echoes_the_token(
+def test_refused_credentials_are_reported_without_them_although_the_gateway_echoes_the_token(
     deployment: Deployment,
 ) -> None:
     deployment.put_secret(secret_key="hush-hush-wrong", security_token="hush-hush-token")

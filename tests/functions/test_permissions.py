@@ -106,16 +106,16 @@ def work_everything(deployment: Deployment, calls: set[tuple[str, str]]) -> dict
     invoke("track_backups", sqs_batch({**message, **times}, "no JSON"))
     building = {"backup_id": deployment.cloud.backups(ORDERS)[0].id, "deadline": (now + timedelta(hours=1)).isoformat()}
     invoke("track_backups", sqs_batch({**message, **times, **building, "begin_time": now.isoformat()}))
-    followed = {**message, **times, **building, "begin_time": now.isoformat()}
-    _open_and_close_the_circuit(deployment, lambda fails: invoke("dispatch_backups", {}, fails))
-    _open_and_close_the_circuit(
+    tracked = {**message, **times, **building, "begin_time": now.isoformat()}
+    _open_and_close_the_circuit_breaker(deployment, lambda fails: invoke("dispatch_backups", {}, fails))
+    _open_and_close_the_circuit_breaker(
         deployment, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
     )
-    _open_and_close_the_circuit(deployment, lambda _: invoke("track_backups", sqs_batch(followed)))
+    _open_and_close_the_circuit_breaker(deployment, lambda _: invoke("track_backups", sqs_batch(tracked)))
     return made
 
 
-def _open_and_close_the_circuit(
+def _open_and_close_the_circuit_breaker(
     deployment: Deployment, call: Callable[[type[Exception] | None], None], after: type[Exception] | None = None
 ) -> None:
     """Have credentials refused, then right; let the pause be over in between."""
@@ -146,6 +146,6 @@ def test_each_role_allows_what_its_function_does_and_nothing_else(
         assert allowed - made[function] - by_lambda == set(), f"{function} does not need this"
 
 
-def test_every_role_of_the_template_is_looked_at() -> None:
+def test_every_role_of_the_template_is_covered() -> None:
     roles = {name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
     assert roles == {"CreateBackupRole", "DispatchBackupsRole", "TrackBackupsRole"}

@@ -1,4 +1,4 @@
-"""track_backups: what it answers, puts back, publishes, logs and counts."""
+"""track_backups: what it responses, puts back, publishes, logs and counts."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ def bus(deployment: Deployment) -> Any:
 
 
 def begin(deployment: Deployment, instance_id: str = ORDERS, **changes: Any) -> dict[str, Any]:
-    """Start a backup; return the message that has it followed."""
+    """Start a backup; return the message that has it tracked."""
     session = Session(Source(by_key(deployment.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
     api = GaussDBApi(session)
     backup = api.create_backup(instance_id=instance_id, name="nightly").backup
@@ -59,16 +59,16 @@ def ends(deployment: Deployment, instance_id: str, word: str | None) -> None:
     deployment.cloud.change_instance(instance_id, backup_seconds=0, backup_ends=word)
 
 
-def test_a_backup_that_ended_is_done_with_and_told(deployment: Deployment, bus: Any) -> None:
+def test_a_backup_with_a_final_status_is_reported_and_its_message_deleted(deployment: Deployment, bus: Any) -> None:
     ends(deployment, ORDERS, "COMPLETED")
     message = begin(deployment)
     assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
-    [told] = deployment.records
-    assert (told["message"], told["level"], told["status"]) == ("backup status", "INFO", "COMPLETED")
-    assert (told["backup_id"], told["schedule"], told["size_mb"]) == (message["backup_id"], "nightly", 512.5)
+    [logged] = deployment.records
+    assert (logged["message"], logged["level"], logged["status"]) == ("backup status", "INFO", "COMPLETED")
+    assert (logged["backup_id"], logged["schedule"], logged["size_mb"]) == (message["backup_id"], "nightly", 512.5)
     [event] = bus()
     assert (event["source"], event["detail-type"]) == ("gaussdb-backup", "GaussDB Backup State Change")
-    ours = {key: value for key, value in told.items() if key in event["detail"]}
+    ours = {key: value for key, value in logged.items() if key in event["detail"]}
     assert event["detail"] == ours
     assert event["detail"]["status"] == "COMPLETED"
 
@@ -100,7 +100,7 @@ def test_each_status_has_its_level_and_its_metrics(
     }
 
 
-def test_an_overdue_backup_is_followed_no_more(deployment: Deployment, bus: Any) -> None:
+def test_tracking_of_an_overdue_backup_stops(deployment: Deployment, bus: Any) -> None:
     message = begin(deployment, deadline=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
     assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
     assert (deployment.records[0]["status"], deployment.count("BackupOverdue")) == ("OVERDUE", 1)
@@ -133,7 +133,7 @@ def through_the_queue(deployment: Deployment, *messages: Any) -> dict[str, Any]:
     return event
 
 
-def test_a_backup_that_builds_comes_back_later(deployment: Deployment) -> None:
+def test_a_building_backup_is_polled_again_later(deployment: Deployment) -> None:
     event = through_the_queue(deployment, begin(deployment))
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "20"
     assert deployment.invoke("track_backups", event) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
@@ -145,14 +145,14 @@ def test_a_backup_that_builds_comes_back_later(deployment: Deployment) -> None:
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
 
 
-def test_the_first_look_again_comes_soon(deployment: Deployment) -> None:
+def test_the_second_poll_is_soon(deployment: Deployment) -> None:
     event = through_the_queue(deployment, begin(deployment))
     deployment.invoke("track_backups", event)
     queue = boto3.resource("sqs").Queue(deployment.queues["TRACKING_QUEUE_URL"])
     assert len(queue.receive_messages(WaitTimeSeconds=3)) == 1
 
 
-def test_a_put_back_that_sqs_refuses_loses_nothing(deployment: Deployment) -> None:
+def test_a_change_of_visibility_that_sqs_refuses_loses_nothing(deployment: Deployment) -> None:
     assert deployment.invoke("track_backups", sqs_batch(begin(deployment))) == {
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
@@ -166,32 +166,32 @@ def test_one_connections_missing_secret_leaves_the_others_alone(deployment: Depl
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
     assert (deployment.count("BackupCompleted"), deployment.count("ConnectionUnusable")) == (1, 1)
-    told = next(item for item in deployment.records if item["message"] == "connection unusable")
-    assert (told["connection"], told["backups"]) == ("absent", 1)
+    logged = next(item for item in deployment.records if item["message"] == "connection unusable")
+    assert (logged["connection"], logged["backups"]) == ("absent", 1)
 
 
-def test_an_unforeseen_error_of_a_connection_is_told_with_its_traceback_and_counted(deployment: Deployment) -> None:
+def test_an_unexpected_error_of_a_connection_is_logged_with_its_traceback_and_counted(deployment: Deployment) -> None:
     app = deployment.app("track_backups")
     broken = replace(app.dependencies(), recent_backups=SimpleNamespace(for_connection=lambda _: None))  # any defect
     with deployment.collecting_output():
-        answer = app.handle_batch(sqs_batch(begin(deployment)), broken)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    [told] = deployment.records
-    assert (told["message"], told["error_type"], deployment.count("UnexpectedError")) == (
+        response = app.handle_batch(sqs_batch(begin(deployment)), broken)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    [logged] = deployment.records
+    assert (logged["message"], logged["error_type"], deployment.count("UnexpectedError")) == (
         "unexpected error",
         "AttributeError",
         1,
     )
-    assert "Traceback" in told["exception"]
+    assert "Traceback" in logged["exception"]
 
 
-def test_an_api_that_is_down_is_told_and_the_backups_come_back(deployment: Deployment) -> None:
+def test_an_api_that_is_down_is_reported_and_the_backups_are_polled_again(deployment: Deployment) -> None:
     message = begin(deployment)
     deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
-    answer = deployment.invoke("track_backups", sqs_batch(message))
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    [told] = deployment.records
-    assert (told["message"], told["level"], told["http_status"], told["backups"]) == (
+    response = deployment.invoke("track_backups", sqs_batch(message))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    [logged] = deployment.records
+    assert (logged["message"], logged["level"], logged["http_status"], logged["backups"]) == (
         "tracking poll failed",
         "WARNING",
         503,
@@ -199,26 +199,28 @@ def test_an_api_that_is_down_is_told_and_the_backups_come_back(deployment: Deplo
     )
 
 
-def test_a_malformed_message_goes_to_the_dead_letters_at_once_with_its_reason(deployment: Deployment) -> None:
+def test_a_malformed_message_is_dead_lettered_at_once_with_its_reason(deployment: Deployment) -> None:
     ends(deployment, ORDERS, "COMPLETED")
     body = json.dumps({"version": 7, "backup_id": ""})
     assert deployment.invoke("track_backups", sqs_batch(body, begin(deployment))) == {"batchItemFailures": []}
-    [letter] = deployment.messages("TRACKING_DLQ_URL")
-    assert letter.body == body
-    reason = {name: value["StringValue"] for name, value in letter.message_attributes.items()}
+    [message] = deployment.messages("TRACKING_DLQ_URL")
+    assert message.body == body
+    reason = {name: value["StringValue"] for name, value in message.message_attributes.items()}
     assert reason["ErrorType"] == "InvalidRequest"
     assert "version: expected 1; got 7" in reason["ErrorMessage"]
     assert [item["message"] for item in deployment.records] == ["malformed message", "backup status"]
 
 
-def test_a_malformed_message_that_cannot_be_set_aside_comes_back(deployment: Deployment) -> None:
+def test_a_malformed_message_that_cannot_be_dead_lettered_is_received_again(deployment: Deployment) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["TRACKING_DLQ_URL"])
     assert deployment.invoke("track_backups", sqs_batch("no JSON")) == {
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
 
 
-def test_an_end_that_the_bus_does_not_take_comes_back(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_final_status_that_the_bus_does_not_take_is_polled_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ends(deployment, ORDERS, "COMPLETED")
     message = begin(deployment)
     monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://127.0.0.1:9")
@@ -241,10 +243,10 @@ def test_each_sample_is_a_batch_of_messages_that_can_be_read(sample: Path) -> No
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_each_sample_is_answered(deployment: Deployment, sample: Path) -> None:
+def test_each_sample_is_handled(deployment: Deployment, sample: Path) -> None:
     event = json.loads(sample.read_text())
-    answer = deployment.invoke("track_backups", event)
-    told = [item["status"] for item in deployment.records if item["message"] == "backup status"]
-    assert len(told) == len(event["Records"])
-    assert len(answer["batchItemFailures"]) <= len(event["Records"])
+    response = deployment.invoke("track_backups", event)
+    logged = [item["status"] for item in deployment.records if item["message"] == "backup status"]
+    assert len(logged) == len(event["Records"])
+    assert len(response["batchItemFailures"]) <= len(event["Records"])
     assert SAMPLES

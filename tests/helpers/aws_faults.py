@@ -24,7 +24,7 @@ def fail(session: Any, service: str, operation: str, attempts: int) -> Iterator[
     """Let the next attempts of an operation be answered with 500, by clients made from now on."""
     left = [attempts]
 
-    def answer(request: Any, **_: Any) -> AWSResponse | None:
+    def respond(request: Any, **_: Any) -> AWSResponse | None:
         if not left[0]:
             return None
         left[0] -= 1
@@ -34,9 +34,9 @@ def fail(session: Any, service: str, operation: str, attempts: int) -> Iterator[
 
     events = session._session.get_component("event_emitter")
     name = f"before-send.{service}.{operation}"
-    events.register_first(name, answer)
+    events.register_first(name, respond)
     try:
         yield
         assert not left[0], f"{service}:{operation} was never called"
     finally:
-        events.unregister(name, answer)
+        events.unregister(name, respond)

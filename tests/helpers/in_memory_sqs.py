@@ -1,4 +1,4 @@
-"""SQS in memory, on a clock of its own choosing: the calls of boto3's client that the functions and the event source use.
+"""SQS in memory, on any clock: the calls of boto3's client that functions and event source mappings make.
 
 Held to the behaviour of moto's SQS by `tests/adapters/test_in_memory_sqs.py`.
 """
@@ -103,7 +103,7 @@ class InMemorySqs:
         self._lock = RLock()
 
     @one_at_a_time
-    def create_queue(self, *, QueueName: str, Attributes: Mapping[str, str] | None = None) -> dict[str, str]:  # noqa: N803 - boto3's names
+    def create_queue(self, *, QueueName: str, Attributes: Mapping[str, str] | None = None) -> dict[str, str]:
         seconds = int((Attributes or {}).get("VisibilityTimeout", "30"))
         url = URL + QueueName
         self._queues.setdefault(url, InMemoryQueue(url, self._clock, timedelta(seconds=seconds)))
@@ -118,10 +118,10 @@ class InMemorySqs:
     def send_message(
         self,
         *,
-        QueueUrl: str,  # noqa: N803 - boto3's names
-        MessageBody: str,  # noqa: N803
-        DelaySeconds: int = 0,  # noqa: N803
-        MessageAttributes: Mapping[str, Any] | None = None,  # noqa: N803
+        QueueUrl: str,
+        MessageBody: str,
+        DelaySeconds: int = 0,
+        MessageAttributes: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
         if not 0 <= DelaySeconds <= 900:
             raise _error("InvalidParameterValue", "SendMessage")
@@ -131,21 +131,21 @@ class InMemorySqs:
         return {"MessageId": f"message-{number}"}
 
     @one_at_a_time
-    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         queue = self.queue(QueueUrl)
         _check_batch(Entries, "SendMessageBatch")
         sent = [{"Id": entry["Id"], "MessageId": f"message-{queue.send(entry['MessageBody'])}"} for entry in Entries]
         return {"Successful": sent}
 
     @one_at_a_time
-    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int = 1, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int = 1, **_: Any) -> dict[str, Any]:
         if not 1 <= MaxNumberOfMessages <= 10:
             raise _error("InvalidParameterValue", "ReceiveMessage")
         found = self.queue(QueueUrl).receive(MaxNumberOfMessages)
         return {"Messages": [_render(message) for message in found]} if found else {}
 
     @one_at_a_time
-    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> dict[str, Any]:  # noqa: N803
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> dict[str, Any]:
         self.queue(QueueUrl).messages.pop(_number(ReceiptHandle, "DeleteMessage"), None)
         return {}
 
@@ -153,8 +153,8 @@ class InMemorySqs:
     def change_message_visibility_batch(
         self,
         *,
-        QueueUrl: str,  # noqa: N803
-        Entries: Sequence[Mapping[str, Any]],  # noqa: N803
+        QueueUrl: str,
+        Entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, Any]:
         queue = self.queue(QueueUrl)
         _check_batch(Entries, "ChangeMessageVisibilityBatch")
@@ -169,7 +169,7 @@ class InMemorySqs:
         return result
 
     @one_at_a_time
-    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:
         now, queue = self._clock(), self.queue(QueueUrl)
         visible = sum(1 for message in queue.messages.values() if message.visible_at <= now)
         delayed = sum(1 for message in queue.messages.values() if message.visible_at > now and not message.receives)

@@ -39,7 +39,7 @@ class InMemoryEvents:
 
     details: list[dict[str, Any]] = field(default_factory=list)
 
-    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         self.details.extend(json.loads(entry["Detail"]) for entry in Entries)
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 

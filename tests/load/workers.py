@@ -44,7 +44,7 @@ SETTINGS = {
 
 
 def serve_aws(stop: Event, pipe: Connection, secret: str) -> None:
-    """Run moto's server with the stack of the template until told to stop; send what the workers need."""
+    """Run moto's server with the stack of the template until logged to stop; send what the workers need."""
     from local import aws_emulator  # noqa: PLC0415 - in this process only
 
     with aws_emulator.start() as running:
@@ -97,14 +97,14 @@ class RecordingEvents:
 
     final: set[tuple[str, str]]
 
-    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         details = [json.loads(entry["Detail"]) for entry in Entries]
         self.final |= {(detail["backup_id"], detail["status"]) for detail in details}
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
 
 
 def work(environment: dict[str, str], address: Any, stop: Event, pipe: Connection, plan: dict[str, Any] | None) -> None:
-    """Dispatch the plan if this worker has it, then consume both queues until told to stop; send what was done."""
+    """Dispatch the plan if this worker has it, then consume both queues until logged to stop; send what was done."""
     os.environ.update(environment)
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
     manager = Queues(address=address, authkey=KEY)

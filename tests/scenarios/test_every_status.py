@@ -31,7 +31,7 @@ def scenario() -> Iterator[Scenario]:
         yield scenario
 
 
-def test_every_status_is_told_once_it_is_known(scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_status_is_reported_once_it_is_known(scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": RUN.isoformat()}
     dispatch, create, track = (
         scenario.function(name) for name in ("dispatch_backups", "create_backup", "track_backups")
@@ -45,8 +45,8 @@ def test_every_status_is_told_once_it_is_known(scenario: Scenario, capsys: pytes
         if not scenario.deliver_tracking(track):
             scenario.move_to(max(scenario.clock(), scenario.tracking.next_visible() or end))
     names = {backup.id: backup.instance_name for backup in scenario.cloud.store.all()}
-    told = {names[backup_id]: status for backup_id, status in scenario.final_statuses().items()}
-    assert told == {
+    logged = {names[backup_id]: status for backup_id, status in scenario.final_statuses().items()}
+    assert logged == {
         "well": "COMPLETED",
         "available": "AVAILABLE",
         "failing": "FAILED",
@@ -72,7 +72,7 @@ def _delete(scenario: Scenario, name: str) -> None:
     scenario.cloud.store.delete(backup, scenario.clock())
 
 
-def test_a_tracking_message_that_comes_twice_or_late_changes_nothing(scenario: Scenario) -> None:
+def test_a_tracking_message_that_is_delivered_twice_or_late_changes_nothing(scenario: Scenario) -> None:
     plan = {"schedule": "nightly", "name_template": "{schedule}-{instance_name}", "scheduled_time": RUN.isoformat()}
     scenario.function("dispatch_backups")(plan)
     create = scenario.function("create_backup")

@@ -25,7 +25,7 @@ def scenario() -> Iterator[Scenario]:
         yield scenario
 
 
-def ask(scenario: Scenario, *instances: str, **fields: Any) -> None:
+def send_requests(scenario: Scenario, *instances: str, **fields: Any) -> None:
     for instance_id in instances or FLEET:
         request = {"instance_id": instance_id, "name_template": "nightly", "scheduled_time": RUN.isoformat(), **fields}
         scenario.requests.send(json.dumps(request))
@@ -36,7 +36,7 @@ def manual(scenario: Scenario) -> list[str]:
 
 
 def all_is_well(scenario: Scenario, *instances: str) -> None:
-    """Exactly one backup per request, each followed to its end, nothing left and nothing buried."""
+    """Exactly one backup per request, each tracked to its end, nothing left and nothing dead_lettered."""
     assert manual(scenario) == sorted(instances or FLEET)
     assert set(scenario.final_statuses().values()) == {"COMPLETED"}
     assert len(scenario.final_statuses()) == len(instances or FLEET)
@@ -49,7 +49,7 @@ CREATE_FAULTS: dict[str, dict[str, Any]] = {
         for status, code in [(500, "DBS.108000"), (502, "APIGW.0201"), (503, "APIGW.0613"), (504, "APIGW.0201")]
         for when in ("before", "after")
     },
-    "answer lost after commit": {"effect": gaussdb_emulator.Effect.DROP, "after_commit": True},
+    "response lost after commit": {"effect": gaussdb_emulator.Effect.DROP, "after_commit": True},
     "dropped before commit": {"effect": gaussdb_emulator.Effect.DROP},
     "reset after commit": {"effect": gaussdb_emulator.Effect.RESET, "after_commit": True},
     "reset before commit": {"effect": gaussdb_emulator.Effect.RESET},
@@ -65,7 +65,7 @@ CREATE_FAULTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fault", CREATE_FAULTS.values(), ids=CREATE_FAULTS)
 def test_a_failing_create_call_ends_in_one_backup(scenario: Scenario, fault: dict[str, Any], times: int) -> None:
     scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="create", times=times, **fault))
-    ask(scenario)
+    send_requests(scenario)
     scenario.run()
     all_is_well(scenario)
 
@@ -80,17 +80,17 @@ def test_a_failing_create_call_ends_in_one_backup(scenario: Scenario, fault: dic
 )
 def test_a_failing_list_call_makes_nothing_twice(scenario: Scenario, fault: dict[str, Any]) -> None:
     scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", times=10, **fault))
-    ask(scenario)
+    send_requests(scenario)
     scenario.run()
     all_is_well(scenario)
 
 
-def test_a_lost_answer_and_a_lagging_list_together_make_one_backup(scenario: Scenario) -> None:
+def test_a_lost_response_and_a_lagging_list_together_make_one_backup(scenario: Scenario) -> None:
     scenario.cloud.add_fault(
         gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=14, times=3)
     )
     scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=3))
-    ask(scenario)
+    send_requests(scenario)
     scenario.run()
     all_is_well(scenario)
 
@@ -100,7 +100,7 @@ def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(scenario:
     scenario.cloud.add_backups(
         gaussdb_emulator.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN, seconds=3600)
     )
-    ask(scenario, ORDERS)
+    send_requests(scenario, ORDERS)
     scenario.run()
     all_is_well(scenario, ORDERS)
     [backup] = [item for item in scenario.cloud.backups(ORDERS) if item.type == "manual"]
@@ -109,21 +109,21 @@ def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(scenario:
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(None, 22.0), ("240", 240.0)])
-def test_what_is_put_off_is_visible_again_after_its_delay(
+def test_a_deferred_message_is_visible_again_after_its_delay(
     scenario: Scenario, retry_after: str | None, seconds: float
 ) -> None:
     scenario.cloud.add_fault(
         gaussdb_emulator.Fault(operation="create", status=429, code="APIGW.0308", retry_after=retry_after)
     )
-    ask(scenario, ORDERS)
+    send_requests(scenario, ORDERS)
     scenario.deliver_requests(scenario.function("create_backup"))
     [item] = scenario.requests.messages.values()
     assert item.visible_at - scenario.clock() == timedelta(seconds=seconds)
 
 
-def test_an_api_that_is_down_until_the_deadline_ends_in_dead_letters_with_their_reason(scenario: Scenario) -> None:
+def test_an_api_that_stays_down_ends_in_dead_lettered_messages_with_their_reason(scenario: Scenario) -> None:
     scenario.cloud.add_fault(gaussdb_emulator.unavailable(86_400))
-    ask(scenario)
+    send_requests(scenario)
     scenario.run()
     assert manual(scenario) == []
     assert scenario.requests.messages == {}
@@ -133,9 +133,9 @@ def test_an_api_that_is_down_until_the_deadline_ends_in_dead_letters_with_their_
     assert scenario.clock() - RUN < timedelta(hours=4, minutes=10)
 
 
-def test_dead_letters_that_are_sent_again_make_their_backups_once(scenario: Scenario) -> None:
+def test_redriven_messages_make_their_backups_once(scenario: Scenario) -> None:
     scenario.cloud.add_fault(gaussdb_emulator.unavailable(86_400))
-    ask(scenario)
+    send_requests(scenario)
     scenario.run()
     scenario.cloud.remove_fault()
     for _ in range(2):  # twice, as by two people
@@ -146,7 +146,7 @@ def test_dead_letters_that_are_sent_again_make_their_backups_once(scenario: Scen
     all_is_well(scenario)
 
 
-def test_a_message_without_a_time_keeps_its_run_as_a_dead_letter(scenario: Scenario) -> None:
+def test_a_message_without_a_time_keeps_its_run_when_it_is_dead_lettered(scenario: Scenario) -> None:
     scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=None))
     scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
     scenario.requests.send(json.dumps({"instance_id": ORDERS, "name_template": "nightly"}))
@@ -159,8 +159,8 @@ def test_a_message_without_a_time_keeps_its_run_as_a_dead_letter(scenario: Scena
 
 
 def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -> None:
-    ask(scenario)
-    ask(scenario)
+    send_requests(scenario)
+    send_requests(scenario)
     scenario.run()
     assert manual(scenario) == sorted(FLEET)
     assert set(scenario.final_statuses().values()) == {"COMPLETED"}
@@ -168,7 +168,7 @@ def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -
 
 @pytest.mark.parametrize("queue", ["requests", "tracking"])
 def test_a_queue_that_fails_now_and_then_loses_nothing(scenario: Scenario, queue: str) -> None:
-    ask(scenario)
+    send_requests(scenario)
     scenario.tracking.failures = 2 if queue == "tracking" else 0
     scenario.dead_letters.failures = 2
     scenario.run()
@@ -189,14 +189,14 @@ def test_a_failing_call_of_aws_ends_in_one_backup(
     scenario: Scenario, service: str, operation: str, attempts: int
 ) -> None:
     with fail(boto3.DEFAULT_SESSION, service, operation, attempts):
-        ask(scenario)
+        send_requests(scenario)
         scenario.run()
     all_is_well(scenario)
 
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_a_function_that_ends_at_once_leaves_one_backup(scenario: Scenario, point: str) -> None:
-    ask(scenario, ORDERS)
+    send_requests(scenario, ORDERS)
     function = scenario.function("create_backup")
     crashing = replace(function, dependencies=crash_at(point, function.dependencies, raise_crash))
     assert scenario.deliver_requests(crashing)

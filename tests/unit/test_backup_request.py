@@ -120,9 +120,9 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize(("body", "told"), BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_object_is_refused_as_such(body: str, told: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"body: expected a JSON object; .*{told}") as raised:
+@pytest.mark.parametrize(("body", "expected"), BODIES.values(), ids=BODIES)
+def test_a_body_that_is_no_object_is_refused_as_such(body: str, expected: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"body: expected a JSON object; .*{expected}") as raised:
         parse_object(body, "backup request")
     assert len(str(raised.value)) < 500
 
@@ -147,7 +147,7 @@ def test_whatever_comes_it_is_a_request_or_an_error_that_names_fields(data: dict
 
 
 def test_what_names_the_run_is_read_even_from_an_invalid_request() -> None:
-    facts = extract_log_fields(
+    log_fields = extract_log_fields(
         {"instance_id": "short", "connection": "a b", "schedule": 7, "scheduled_time": "2026-11-23T01:30:00Z"}
     )
-    assert facts == {"instance_id": "short", "scheduled_time": "2026-11-23T01:30:00Z"}
+    assert log_fields == {"instance_id": "short", "scheduled_time": "2026-11-23T01:30:00Z"}

@@ -46,7 +46,7 @@ def test_a_temporary_key_brings_its_token() -> None:
     assert credentials.security_token is not None
 
 
-def test_a_user_and_password_make_a_connection_that_asks_for_tokens() -> None:
+def test_a_user_and_password_make_a_connection_that_requests_tokens() -> None:
     assert isinstance(parse(USER).credentials, PasswordUser)
 
 
@@ -54,7 +54,7 @@ def test_a_field_left_empty_in_the_console_counts_as_absent() -> None:
     assert parse({**KEY, "security_token": "", "user_name": "", "api_version": ""}) == parse(KEY)
 
 
-def test_the_successor_path_can_be_asked_for() -> None:
+def test_the_successor_path_can_be_chosen() -> None:
     assert parse({**KEY, "api_version": "v3"}).api_version == "v3"
 
 

@@ -52,7 +52,7 @@ def test_delays_grow_with_jitter(attempt: int, jitter: float, seconds: float) ->
     assert delay_after(TryLater("x"), attempt=attempt, jitter=jitter) == timedelta(seconds=seconds)
 
 
-def test_the_delay_that_the_api_asks_for_is_honoured() -> None:
+def test_the_delay_that_the_api_requests_is_honoured() -> None:
     assert delay_after(TryLater("x", retry_after=timedelta(minutes=20))) == timedelta(minutes=20)
     assert delay_after(TryLater("x", retry_after=timedelta(seconds=1))) == timedelta(seconds=30)
     assert delay_after(TryLater("x", retry_after=timedelta(hours=1)), age=3.5 * 3600) == timedelta(minutes=30)

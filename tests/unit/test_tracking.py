@@ -28,7 +28,7 @@ MESSAGE = make_tracking_message(REQUEST, BACKUP, now=RUN, time_limit=TIME_LIMIT)
 EARLY, LATE = RUN + timedelta(minutes=5), RUN + timedelta(hours=7)
 
 
-def test_a_message_says_what_to_follow_and_until_when() -> None:
+def test_a_message_has_the_backup_and_its_deadline() -> None:
     assert MESSAGE.model_dump(mode="json") == {
         "version": 1,
         "connection": "default",
@@ -42,7 +42,7 @@ def test_a_message_says_what_to_follow_and_until_when() -> None:
     }
 
 
-def test_a_backup_without_a_time_is_followed_from_now_on() -> None:
+def test_a_backup_without_a_time_is_tracked_from_now_on() -> None:
     message = make_tracking_message(
         REQUEST, BACKUP.model_copy(update={"begin_time": None}), now=RUN, time_limit=TIME_LIMIT
     )
@@ -101,11 +101,11 @@ def test_a_backup_that_never_said_when_it_began_may_lag_until_its_deadline() -> 
         (Status.MISSING, True, True),
     ],
 )
-def test_following_stops_at_an_end_and_a_bad_one_needs_a_person(status: Status, end: bool, bad: bool) -> None:
+def test_tracking_stops_at_a_final_status_and_a_failure_needs_a_person(status: Status, end: bool, bad: bool) -> None:
     assert (status.is_final, status.is_failure) == (end, bad)
 
 
-def test_the_facts_of_a_finding_name_run_instance_and_backup() -> None:
+def test_the_log_fields_of_an_observation_name_run_instance_and_backup() -> None:
     ended = Backup.model_validate(
         {
             "id": "b1",
@@ -115,18 +115,23 @@ def test_the_facts_of_a_finding_name_run_instance_and_backup() -> None:
             "size": 12,
         }
     )
-    facts = evaluate(MESSAGE, ended, now=EARLY).log_fields
-    assert facts["status"] == "COMPLETED"
-    assert (facts["backup_id"], facts["instance_id"], facts["schedule"], facts["scheduled_time"]) == (
+    log_fields = evaluate(MESSAGE, ended, now=EARLY).log_fields
+    assert log_fields["status"] == "COMPLETED"
+    assert (
+        log_fields["backup_id"],
+        log_fields["instance_id"],
+        log_fields["schedule"],
+        log_fields["scheduled_time"],
+    ) == (
         "b1",
         ORDERS,
         "nightly",
         RUN,
     )
-    assert (facts["duration_seconds"], facts["size_mb"], facts["vendor_status"]) == (600, 12, None)
+    assert (log_fields["duration_seconds"], log_fields["size_mb"], log_fields["vendor_status"]) == (600, 12, None)
 
 
-def test_the_vendors_new_word_is_among_the_facts() -> None:
+def test_the_vendors_new_word_is_among_the_log_fields() -> None:
     assert (
         evaluate(MESSAGE, Backup.model_validate({"id": "b1", "status": "Archiving"}), now=EARLY).log_fields[
             "vendor_status"
@@ -136,6 +141,6 @@ def test_the_vendors_new_word_is_among_the_facts() -> None:
 
 
 def test_a_missing_backup_is_reported_with_when_it_began() -> None:
-    finding = evaluate(MESSAGE, None, now=LATE)
-    assert finding.log_fields["begin_time"] == BACKUP.begin_time
-    assert TrackingMessage.model_fields.keys() - finding.log_fields.keys() == {"version", "deadline"}
+    observation = evaluate(MESSAGE, None, now=LATE)
+    assert observation.log_fields["begin_time"] == BACKUP.begin_time
+    assert TrackingMessage.model_fields.keys() - observation.log_fields.keys() == {"version", "deadline"}

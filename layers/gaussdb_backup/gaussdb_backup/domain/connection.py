@@ -88,14 +88,14 @@ def _check_tls(secret: _Secret, *, allow_http: bool) -> list[FieldProblem]:
 
 def _check_pairs(keys: frozenset[str]) -> list[FieldProblem]:
     """Exactly one way to authenticate, and all of it."""
-    ways = [way for way in (_BY_KEY, _BY_PASSWORD) if keys.intersection(way)]
-    if len(ways) != 1:
-        given = "both" if ways else "neither"
+    methods = [method for method in (_BY_KEY, _BY_PASSWORD) if keys.intersection(method)]
+    if len(methods) != 1:
+        given = "both" if methods else "neither"
         expected = f"either {' and '.join(_BY_KEY)}, or {', '.join(_BY_PASSWORD)}"
         return [FieldProblem("credentials", expected, given)]
     return [
-        FieldProblem(key, f"a value, since {next(key for key in ways[0] if key in keys)} is given", "nothing")
-        for key in ways[0]
+        FieldProblem(key, f"a value, since {next(key for key in methods[0] if key in keys)} is given", "nothing")
+        for key in methods[0]
         if key not in keys
     ]
 

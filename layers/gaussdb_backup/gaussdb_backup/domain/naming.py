@@ -101,7 +101,7 @@ def _render_time(value: datetime, spec: str) -> str:
     if not spec:
         return value.strftime("%Y%m%dT%H%M%S") + ("Z" if value.tzinfo is UTC else "")
     directives = re.findall(r"%(.?)", spec, re.DOTALL)
-    if wrong := next((letter for letter in directives if letter not in _DIRECTIVES or not letter), None):
+    if wrong := next((each for each in directives if each not in _DIRECTIVES or not each), None):
         raise _invalid_template(
             "strftime directives that mean the same everywhere", f"{shorten('%' + wrong)} in {shorten(spec)}"
         )
