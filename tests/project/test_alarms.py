@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gaussdb_backup.telemetry.reporter import Metric
+from local.aws_emulator.stack import Stack
 from tests.project.emission import emission
-from tests.project.stack import Stack
 
 HARMLESS = {
     Metric.BACKUP_BUILDING: "a backup began",
@@ -22,16 +22,6 @@ AWS_METRICS = {
     "AWS/Lambda": ("FunctionName", {"Errors", "Throttles"}),
     "AWS/SQS": ("QueueName", {"ApproximateNumberOfMessagesVisible", "NumberOfMessagesReceived"}),
 }
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
-
-
-@pytest.fixture(scope="session")
-def alarms(stack: Stack) -> dict[str, Any]:
-    return stack.of_type("AWS::CloudWatch::Alarm")
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -69,7 +59,7 @@ def test_every_metric_of_awss_that_an_alarm_looks_at_is_one_of_a_resource_of_the
             if namespace != "GaussDBBackup":
                 dimension, names = AWS_METRICS[namespace]
                 assert name in names
-                assert [value.split(".")[0] in stack.resources for value in dimensions.values()] == [True]
+                assert [value.split(".")[0] in stack.template["Resources"] for value in dimensions.values()] == [True]
                 assert list(dimensions) == [dimension]
 
 

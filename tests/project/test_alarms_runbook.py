@@ -2,12 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.project.stack import Stack
+from local.aws_emulator.stack import Stack
 
 NO_ALARM = {
     "operations": "the title",
@@ -18,21 +15,6 @@ NO_ALARM = {
     "how-to-stop-everything": "what a person decides",
 }
 """Headings of the runbook that no alarm leads to, with the reason."""
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
-
-
-@pytest.fixture(scope="session")
-def alarms(stack: Stack) -> dict[str, Any]:
-    return stack.of_type("AWS::CloudWatch::Alarm")
-
-
-@pytest.fixture(scope="session")
-def runbook(root: Path) -> str:
-    return (root / "docs" / "operations.md").read_text()
 
 
 def headings(runbook: str) -> set[str]:
@@ -78,7 +60,7 @@ def test_the_commands_of_the_runbook_name_what_the_stack_has(runbook: str, stack
     named = set(re.findall(r"(?:id_of|arn_of|letters|logs) ([A-Z]\w+)", runbook))
     looped = {name for names in re.findall(r"for function in ([\w ]+);", runbook) for name in names.split()}
     assert named
-    assert named | looped <= set(stack.resources) | {"QUEUE"}
+    assert named | looped <= set(stack.template["Resources"]) | {"QUEUE"}
     assert looped == set(stack.of_type("AWS::Serverless::Function"))
 
 

@@ -10,9 +10,9 @@ import pytest
 from moto import mock_aws
 
 from gaussdb_backup.telemetry.reporter import Metric
+from local.aws_emulator.stack import Stack
 from tests.functions.conftest import SETTINGS
 from tests.project.emission import emission
-from tests.project.stack import Stack
 
 AWS_METRICS = {
     "AWS/Lambda": ("FunctionName", {"Errors", "Throttles", "Duration"}),
@@ -29,11 +29,6 @@ AWS_METRICS = {
 COMMANDS = {"filter", "fields", "sort", "limit", "stats", "dedup", "display"}
 WORDS = {"and", "or", "in", "by", "as", "asc", "desc", "latest", "max", "count_distinct"}
 COLUMNS = 24
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +87,7 @@ def test_every_metric_of_awss_on_the_dashboard_is_one_of_a_resource_of_the_stack
         dimension, names = AWS_METRICS[namespace]
         assert name in names
         assert rest[0] == dimension
-        assert rest[1].split(".")[0] in stack.resources
+        assert rest[1].split(".")[0] in stack.template["Resources"]
 
 
 def test_units_are_those_of_the_titles(widgets: list[dict[str, Any]]) -> None:

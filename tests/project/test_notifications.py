@@ -13,19 +13,14 @@ from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
+from local.aws_emulator.stack import PSEUDO_PARAMETERS, Stack
 from tests.functions.conftest import SETTINGS
 from tests.project.emission import event_of
-from tests.project.stack import Stack
 from tests.support import ORDERS
 
 BAD_ENDS = {status for status in Status if status.is_bad_end}
 NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
 ENVELOPE = {"time"}
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +140,7 @@ def test_the_topic_lets_in_the_rules_and_the_alarms_of_this_stack(stack: Stack) 
     assert set(statements) == {"events.amazonaws.com", "cloudwatch.amazonaws.com"}
     assert {each["Action"] for each in statements.values()} == {"sns:Publish"}
     condition = statements["cloudwatch.amazonaws.com"]["Condition"]
-    assert condition["StringEquals"] == {"aws:SourceAccount": "AWS::AccountId"}
+    assert condition["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
     pattern = condition["ArnLike"]["aws:SourceArn"].rpartition(":alarm:")[2]
     names = [alarm["AlarmName"] for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()]
     assert [name for name in names if not fnmatchcase(name, pattern)] == []

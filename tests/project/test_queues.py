@@ -9,7 +9,7 @@ import pytest
 from gaussdb_backup.aws.queues import LONGEST_INVISIBLE
 from gaussdb_backup.domain import retry_policy as deferral
 from gaussdb_backup.domain.delays import pick_delay
-from tests.project.stack import Stack
+from local.aws_emulator.stack import Stack
 
 DAY = timedelta(days=1)
 TIME_TO_ACT = timedelta(days=7)
@@ -19,8 +19,8 @@ RESERVE = 1.5
 
 
 @pytest.fixture(scope="session")
-def queues(template: dict[str, Any]) -> dict[str, Any]:
-    return Stack(template).of_type("AWS::SQS::Queue")
+def queues(stack: Stack) -> dict[str, Any]:
+    return stack.of_type("AWS::SQS::Queue")
 
 
 def bounds(template: dict[str, Any], parameter: str) -> tuple[timedelta, timedelta]:
