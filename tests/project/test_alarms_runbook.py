@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws_emulator.stack import Stack
+from tests.project.emission import emission
 
 NO_ALARM = {
     "operations": "the title",
@@ -75,3 +76,11 @@ def test_the_queries_that_the_runbook_names_are_saved_queries(runbook: str, stac
     named = set(re.findall(r"[Ss]aved query \"([^\"]+)\"", runbook))
     assert named
     assert named <= saved
+
+
+def test_the_records_that_the_runbook_searches_for_are_logged(runbook: str) -> None:
+    logged = {str(value) for record in emission().records for value in record.values()}
+    named = {text.strip('"') for text in re.findall(r"grep '([^']+)'", runbook)}
+    named |= set(re.findall(r"record `([^`]+)`", runbook))
+    assert named
+    assert named <= logged
