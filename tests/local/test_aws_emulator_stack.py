@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from gaussdb_backup.settings import read_settings
 from local import aws_emulator
+from local.aws_emulator.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +65,45 @@ def test_redrive_policies_are_the_deployed_ones(running: aws_emulator.LocalAws, 
 
 @pytest.mark.parametrize("function", ["CreateBackupFunction", "TrackBackupsFunction"])
 def test_the_environment_of_a_function_has_its_settings(running: aws_emulator.LocalAws, function: str) -> None:
-    settings = read_settings(running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true"))
-    assert settings.allow_http_endpoint
-    assert settings.tracking_queue_url == running.stack.resources["TrackingQueue"]
-    assert settings.secret_prefix == "gaussdb-backup/"
-    assert settings.powertools_log_level == "WARNING"
+    environment = running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true")
+    assert environment["ALLOW_HTTP_ENDPOINT"] == "true"
+    assert environment["TRACKING_QUEUE_URL"] == running.stack.resources["TrackingQueue"]
+    assert environment["STATE_TABLE"] == running.stack.resources["StateTable"]
+    assert environment["SECRET_PREFIX"] == "gaussdb-backup/"
+    assert environment["POWERTOOLS_LOG_LEVEL"] == "WARNING"
 
 
 @pytest.mark.parametrize(
-    "value", [{"Ref": "Unknown"}, {"Fn::Sub": "${Unknown.Arn}"}, {"Fn::ImportValue": "x"}], ids=str
+    "value",
+    [
+        {"Ref": "Unknown"},
+        {"Fn::Sub": "${Unknown.Arn}"},
+        {"Fn::GetAtt": ["BackupQueue", "Arn"]},
+        {"Fn::ImportValue": "x"},
+    ],
+    ids=str,
 )
 def test_a_reference_or_a_function_that_cannot_be_resolved_is_an_error(
     running: aws_emulator.LocalAws, value: Any
 ) -> None:
     with pytest.raises(KeyError):
         running.stack.resolve(value)
+
+
+def test_references_are_resolved_at_any_depth_and_other_values_are_unchanged() -> None:
+    stack = Stack({}, {"Period": "300"}, {"Queue": "url"}, {"Queue.Arn": "arn"})
+    value = {
+        "a": [{"Ref": "Queue"}, {"Fn::GetAtt": ["Queue", "Arn"]}],
+        "b": {"c": {"Ref": "Period"}},
+        "d": 1,
+        "e": True,
+    }
+    assert stack.resolve(value) == {"a": ["url", "arn"], "b": {"c": "300"}, "d": 1, "e": True}
+
+
+def test_a_variable_of_a_text_may_be_empty_and_hides_a_parameter() -> None:
+    stack = Stack({}, {"Name": "parameter", "Other": "o"})
+    assert stack.resolve({"Fn::Sub": ["<${Name}${Other}>", {"Name": ""}]}) == "<o>"
 
 
 def test_pseudo_parameters_are_resolved(running: aws_emulator.LocalAws) -> None:
