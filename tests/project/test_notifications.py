@@ -98,8 +98,8 @@ def test_rules_match_the_source_the_detail_type_and_the_bus_of_the_code(
         assert rule["EventPattern"]["source"] == [SOURCE]
         assert rule["EventPattern"]["detail-type"] == [DETAIL_TYPE]
     raw = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
-    functions = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(functions["EVENT_BUS_NAME"])}
+    function = template["Resources"]["TrackBackupsFunction"]["Properties"]["Environment"]["Variables"]
+    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(function["EVENT_BUS_NAME"])}
 
 
 def test_every_path_is_a_field_of_the_events_of_the_code(rules: dict[str, Any]) -> None:

@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gaussdb_backup.settings import Settings, read_settings
-
-LOCAL_ONLY = {"AWS_ENDPOINT_URL"}
-"""Read by boto3, not by us."""
+from gaussdb_backup.settings import Settings
 
 
 def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -15,28 +12,6 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
         for name, resource in template["Resources"].items()
         if resource["Type"] == kind
     }
-
-
-def variables(template: dict[str, Any]) -> set[str]:
-    names = set(template["Globals"]["Function"]["Environment"]["Variables"])
-    for function in of_type(template, "AWS::Serverless::Function").values():
-        names |= set(function.get("Environment", {}).get("Variables", {}))
-    return names - LOCAL_ONLY
-
-
-def test_the_template_sets_exactly_the_settings_that_the_code_reads(template: dict[str, Any]) -> None:
-    assert variables(template) == {field.upper() for field in Settings.model_fields}
-
-
-def test_the_templates_defaults_are_valid_settings(template: dict[str, Any]) -> None:
-    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    shared = template["Globals"]["Function"]["Environment"]["Variables"]
-    given = {
-        name: str(defaults[value["Ref"]]) if value["Ref"] in defaults else f"a {value['Ref']}"
-        for name, value in shared.items()
-        if isinstance(value, dict) and "Ref" in value
-    }
-    read_settings({**{name: value for name, value in shared.items() if isinstance(value, str)}, **given})
 
 
 def test_every_setting_is_in_the_readme(readme: str) -> None:
