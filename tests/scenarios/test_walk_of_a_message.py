@@ -29,7 +29,7 @@ class RecordingTransport(httpx.BaseTransport):
         return self._inner.handle_request(request)
 
 
-def files_on_the_way(files: list[str]) -> list[str]:
+def project_files(files: list[str]) -> list[str]:
     """The project's own files, each run of calls within one file counted once."""
     ours = [Path(name) for name in files if name.startswith((str(LAYER), str(ROOT / "functions")))]
     names = [str(path.relative_to(LAYER if path.is_relative_to(LAYER) else ROOT)) for path in ours]
@@ -45,5 +45,5 @@ def test_a_message_enters_each_file_once_in_the_order_that_the_architecture_name
         request = {"instance_id": ORDERS, "name_template": "nightly", "scheduled_time": RUN.isoformat()}
         scenario.requests.send(json.dumps(request))
         scenario.deliver_requests(scenario.function("create_backup", transport=transport))
-    assert files_on_the_way(transport.files) == documented
+    assert project_files(transport.files) == documented
     assert len(set(documented)) == len(documented) > 4
