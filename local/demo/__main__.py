@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import world as worlds
-from .judge import find_differences
-from .run import ask_all, list_held, settle
+from . import environment as worlds
+from .console import View
+from .runner import ask_all, list_held, settle
 from .scenario import INSTANCES
-from .view import View
+from .verify import find_differences
 
 LOG = Path(".cache/demo/functions.log")
 

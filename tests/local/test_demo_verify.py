@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.demo.judge import Held, Told, find_differences
+from local.demo.verify import Held, Told, find_differences
 
 MADE = Told("a message", "a1in07", "created", "created", "b1", "nightly", "COMPLETED", "COMPLETED")
 AGAIN = replace(MADE, title="the same again", expected="adopted", outcome="adopted")

@@ -9,9 +9,9 @@ from typing import Any
 from gaussdb_backup.errors import GaussDBBackupError
 
 from . import scenario
-from .judge import MADE, Held, Told
+from .environment import World
 from .scenario import INSTANCES, Step, steps
-from .world import World
+from .verify import MADE, Held, Told
 
 PATIENCE_SECONDS = 58.0
 OUTCOMES = {

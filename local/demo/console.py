@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .judge import MADE, Told
-from .run import NAMES
+from .runner import NAMES
+from .verify import MADE, Told
 
 COLOURS = {
     "created": "green",
