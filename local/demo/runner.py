@@ -1,4 +1,4 @@
-"""Asks what the scenario asks, pumps the queues until everything has ended, and writes down what was said."""
+"""Runs the scenario: sends the requests, delivers the queues' messages, collects what the functions reported."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,106 +8,137 @@ from typing import Any
 
 from gaussdb_backup.errors import GaussDBBackupError
 
-from . import scenario
-from .environment import World
-from .scenario import INSTANCES, Step, steps
-from .verify import MADE, Held, Told
+from . import environment as environments
+from .console import DemoConsole
+from .environment import Environment
+from .scenario import INSTANCES, LATER_CHANGES, Step, steps
+from .verify import WITH_BACKUP, ReportedRequest, StoredBackup, find_differences
 
-PATIENCE_SECONDS = 58.0
+TIME_LIMIT_SECONDS = 58.0
 OUTCOMES = {
-    "backup request deferred": "put off",
+    "backup request deferred": "deferred",
     "backup request rejected": "rejected",
     "instance skipped": "skipped",
 }
-NAMES = {instance.id: name for name, instance in INSTANCES.items()}
 
 
-def ask_all(world: World, now: datetime) -> Iterator[Told]:
-    """Ask everything, and deliver the queue's messages once; yield what the handlers said of each at first."""
-    run = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    plan = steps(run)
-    for step in plan:
-        if step.way == "direct":
-            yield _ask(world, step)
-        elif step.way == "queue":
-            world.send(step.request)
-    world.dispatch(world.schedule_payload(run))
-    world.requests.run_until_empty()
-    for step in plan:
-        if step.way != "direct":
-            yield _read(step, _last_record(world, step))
+def run(console: DemoConsole, write_log: Callable[[str], object]) -> list[str]:
+    """Run the scenario and return the differences between the reports and the cloud's own list.
+
+    `write_log` gets all that the functions printed, also when the run is interrupted.
+    """
+    with environments.start() as environment:
+        try:
+            now = datetime.now(UTC)
+            reported = []
+            for one in send_all(environment, now):
+                console.request(one)
+                reported.append(one)
+            with console.tracking(reported) as progress:
+                reported = run_until_ended(environment, now, reported, progress.show)
+            console.results(reported)
+            console.events(environment.events)
+            events = [(event["detail"]["backup_id"], event["detail"]["status"]) for event in environment.events]
+            waiting = environment.count_waiting()
+            differences = find_differences(reported, list_stored(environment), events, waiting=waiting)
+            console.conclusion(differences, reported)
+            return differences
+        finally:
+            write_log(environment.output.getvalue())
 
 
-def _ask(world: World, step: Step) -> Told:
+def send_all(environment: Environment, now: datetime) -> Iterator[ReportedRequest]:
+    """Send every request and deliver the queue's messages once; yield the first report about each."""
+    scheduled_time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    all_steps = steps(scheduled_time)
+    for step in all_steps:
+        if step.channel == "direct":
+            yield _invoke(environment, step)
+        elif step.channel == "queue":
+            environment.send(step.request)
+    environment.dispatch(environment.schedule_payload(scheduled_time))
+    environment.backup_queue.run_until_empty()
+    for step in all_steps:
+        if step.channel != "direct":
+            yield _read(step, _last_record(environment, step))
+
+
+def _invoke(environment: Environment, step: Step) -> ReportedRequest:
     try:
-        answer = world.create(step.request)
+        answer = environment.create(step.request)
     except GaussDBBackupError as error:
         return _read(step, {"message": "failed", "error_message": str(error)})
     backup = {"backup_id": answer["backup"]["id"], "backup_name": answer["backup"]["name"]}
     return _read(step, {"outcome": answer["outcome"], **backup})
 
 
-def _last_record(world: World, step: Step) -> Mapping[str, Any]:
-    """Return the last log record that says what became of a request: of the schedule, or one sent by hand."""
-    schedule = "nightly" if step.way == "plan" else None
-    said = [
+def _last_record(environment: Environment, step: Step) -> Mapping[str, Any]:
+    """Return the last log record with the outcome of a request of the plan, or of one that was sent by itself."""
+    schedule = "nightly" if step.channel == "plan" else None
+    found = [
         record
-        for record in world.records
+        for record in environment.records
         if record.get("instance_id") == step.request["instance_id"]
         and record.get("schedule") == schedule
         and ("outcome" in record or record["message"] in OUTCOMES)
     ]
-    return said[-1] if said else {}
+    return found[-1] if found else {}
 
 
-def _read(step: Step, said: Mapping[str, Any]) -> Told:
-    """Read what was said: a log record, or an answer in the same words."""
-    message = said.get("message", "said nothing")
-    return Told(
+def _read(step: Step, report: Mapping[str, Any]) -> ReportedRequest:
+    """Read a report: a log record, or an answer with the same keys."""
+    message = report.get("message", "not reported")
+    return ReportedRequest(
         title=step.title,
         instance_id=step.request["instance_id"],
         expected=step.expected,
-        outcome=said.get("outcome") or OUTCOMES.get(message, message),
-        backup_id=said.get("backup_id"),
-        backup_name=said.get("backup_name"),
-        should_end=step.ends,
-        reason=said.get("reason") or said.get("error_message", ""),
-        by_queue=step.way == "queue" or (step.way == "plan" and step.expected != "skipped"),
+        outcome=report.get("outcome") or OUTCOMES.get(message, message),
+        backup_id=report.get("backup_id"),
+        backup_name=report.get("backup_name"),
+        expected_status=step.final_status,
+        reason=report.get("reason") or report.get("error_message", ""),
+        from_queue=step.channel == "queue" or (step.channel == "plan" and step.expected != "skipped"),
     )
 
 
-def settle(world: World, now: datetime, told: Sequence[Told], show: Callable[[Sequence[Told]], None]) -> list[Told]:
-    """Play both queues' event sources until each request has its backup and each backup its end; return it all.
+def run_until_ended(
+    environment: Environment,
+    now: datetime,
+    reported: Sequence[ReportedRequest],
+    show: Callable[[Sequence[ReportedRequest]], None],
+) -> list[ReportedRequest]:
+    """Deliver the messages of both queues until each request has its backup and each backup its final status.
 
-    `show` gets, at each turn, what is known by then.
+    `show` gets at each turn what is known by then.
     """
-    plan = {step.title + step.request["instance_id"]: step for step in steps(now.astimezone(UTC).isoformat())}
-    began = time.monotonic()
-    current = list(told)
-    while time.monotonic() - began < PATIENCE_SECONDS:
-        if time.monotonic() - began > scenario.READY_AFTER_SECONDS:
-            world.cloud.change_instance(scenario.READY, status="ACTIVE")
-        world.requests.run_until_empty()
-        world.tracking.run_until_empty()
-        world.collect_events()
-        ends = {event["detail"]["backup_id"]: event["detail"]["status"] for event in world.events}
-        current = [_update(world, one, plan[one.title + one.instance_id], ends) for one in current]
+    by_key = {(step.title, step.request["instance_id"]): step for step in steps(now.astimezone(UTC).isoformat())}
+    for name, fields in LATER_CHANGES.items():
+        environment.cloud.change_instance(INSTANCES[name].id, **fields)
+    end = time.monotonic() + TIME_LIMIT_SECONDS
+    current = list(reported)
+    while time.monotonic() < end:
+        environment.backup_queue.run_until_empty()
+        environment.tracking_queue.run_until_empty()
+        environment.collect_events()
+        statuses = {event["detail"]["backup_id"]: event["detail"]["status"] for event in environment.events}
+        current = [_update(environment, one, by_key[one.title, one.instance_id], statuses) for one in current]
         show(current)
-        if all(one.status or not one.should_end for one in current):
+        if all(one.status or not one.expected_status for one in current):
             break
-        time.sleep(0.25)
+        time.sleep(0.2)
     return current
 
 
-def _update(world: World, one: Told, step: Step, ends: Mapping[str, str]) -> Told:
-    latest = one if one.outcome in MADE or step.way == "direct" else _read(step, _last_record(world, step))
-    return replace(latest, status=ends.get(latest.backup_id or ""))
+def _update(environment: Environment, one: ReportedRequest, step: Step, statuses: Mapping[str, str]) -> ReportedRequest:
+    has_result = one.outcome in WITH_BACKUP or step.channel == "direct"
+    latest = one if has_result else _read(step, _last_record(environment, step))
+    return replace(latest, status=statuses.get(latest.backup_id or ""))
 
 
-def list_held(world: World) -> list[Held]:
-    """Ask the cloud itself what it holds."""
+def list_stored(environment: Environment) -> list[StoredBackup]:
+    """Return the manual backups that the cloud itself has."""
     return [
-        Held(backup.id, backup.instance_id, backup.name, world.cloud.status_of(backup.id) or "")
-        for backup in world.cloud.backups()
+        StoredBackup(backup.id, backup.instance_id, backup.name, environment.cloud.status_of(backup.id) or "")
+        for backup in environment.cloud.backups()
         if backup.type == "manual"
     ]

@@ -1,15 +1,15 @@
-"""Holds what the handlers said against what the cloud has. Pure: lists in, differences out."""
+"""Compares what the functions reported with what the cloud has. Pure: lists in, differences out."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MADE = ("created", "adopted")
+WITH_BACKUP = ("created", "adopted")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the handlers said of one request: its outcome, the backup and, where it was followed, how that ended."""
+class ReportedRequest:
+    """What the functions reported about one request: its outcome, its backup and the backup's final status."""
 
     title: str
     instance_id: str
@@ -17,15 +17,15 @@ class Told:
     outcome: str
     backup_id: str | None = None
     backup_name: str | None = None
-    should_end: str | None = None
+    expected_status: str | None = None
     status: str | None = None
     reason: str = ""
-    by_queue: bool = False
+    from_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A manual backup that the cloud holds."""
+class StoredBackup:
+    """A manual backup in the cloud's own list."""
 
     backup_id: str
     instance_id: str
@@ -34,63 +34,66 @@ class Held:
 
 
 def find_differences(
-    told: Sequence[Told], held: Sequence[Held], events: Iterable[tuple[str, str]] = (), *, waiting: int = 0
+    reported: Sequence[ReportedRequest],
+    stored: Sequence[StoredBackup],
+    events: Iterable[tuple[str, str]] = (),
+    *,
+    waiting: int = 0,
 ) -> list[str]:
-    """Return everything that is not as it should be, in words; nothing means that every guarantee held.
+    """Return a sentence for each guarantee that was broken; none means that all of them held.
 
-    `events` are the (backup id, status) pairs that were put on the bus; `waiting` is how many requests are in
-    BackupQueue or its dead-letter queue at the end.
+    `events` are the (backup id, status) pairs of the events on the bus; `waiting` is the number of requests that are
+    in BackupQueue or its dead-letter queue at the end.
     """
     return [
-        *(difference for one in told for difference in _check_request(one, held)),
-        *_check_doubles(held),
-        *_check_strangers(told, held),
-        *_check_events(told, list(events)),
-        *_check_dropped(told, waiting),
+        *(difference for one in reported for difference in _check_request(one, stored)),
+        *_check_duplicates(stored),
+        *_check_unreported(reported, stored),
+        *_check_events(reported, list(events)),
+        *_check_queues(reported, waiting),
     ]
 
 
-def _check_request(one: Told, held: Sequence[Held]) -> list[str]:
+def _check_request(one: ReportedRequest, stored: Sequence[StoredBackup]) -> list[str]:
     differences = []
     if one.outcome != one.expected:
-        differences.append(
-            f"{one.title}: expected '{one.expected}', the handler said '{one.outcome}' {one.reason}".rstrip()
-        )
-    if one.status != one.should_end:
-        differences.append(f"{one.title}: should have ended {one.should_end}, was told {one.status}")
-    if one.outcome in MADE:
-        differences.extend(_check_backup(one, held))
+        text = f"{one.title}: expected '{one.expected}', the function reported '{one.outcome}' {one.reason}"
+        differences.append(text.rstrip())
+    if one.status != one.expected_status:
+        differences.append(f"{one.title}: expected the final status {one.expected_status}, reported was {one.status}")
+    if one.outcome in WITH_BACKUP:
+        differences.extend(_check_backup(one, stored))
     return differences
 
 
-def _check_backup(one: Told, held: Sequence[Held]) -> list[str]:
-    backup = next((item for item in held if item.backup_id == one.backup_id), None)
+def _check_backup(one: ReportedRequest, stored: Sequence[StoredBackup]) -> list[str]:
+    backup = next((item for item in stored if item.backup_id == one.backup_id), None)
     if backup is None:
-        return [f"{one.title}: the handler said '{one.outcome}', but the cloud holds no backup {one.backup_id}"]
+        return [f"{one.title}: the function reported '{one.outcome}', but the cloud has no backup {one.backup_id}"]
     differences = []
     if (backup.instance_id, backup.name) != (one.instance_id, one.backup_name):
-        differences.append(f"{one.title}: the cloud holds '{backup.name}' of {backup.instance_id} as {one.backup_id}")
+        differences.append(f"{one.title}: the cloud has '{backup.name}' of {backup.instance_id} as {one.backup_id}")
     if one.status and one.status != {"BUILDING": "OVERDUE"}.get(backup.status, backup.status):
-        differences.append(f"{one.title}: told {one.status}, but the cloud says {backup.status}")
+        differences.append(f"{one.title}: reported was {one.status}, but the cloud's status is {backup.status}")
     return differences
 
 
-def _check_doubles(held: Sequence[Held]) -> list[str]:
-    counts = Counter((item.instance_id, item.name) for item in held)
+def _check_duplicates(stored: Sequence[StoredBackup]) -> list[str]:
+    counts = Counter((item.instance_id, item.name) for item in stored)
     return [f"{count} backups called '{name}' of {instance}" for (instance, name), count in counts.items() if count > 1]
 
 
-def _check_strangers(told: Sequence[Told], held: Sequence[Held]) -> list[str]:
-    known = {one.backup_id for one in told}
-    return [f"the cloud holds '{item.name}', which nobody was told of" for item in held if item.backup_id not in known]
+def _check_unreported(reported: Sequence[ReportedRequest], stored: Sequence[StoredBackup]) -> list[str]:
+    known = {one.backup_id for one in reported}
+    return [f"the cloud has '{item.name}', which was not reported" for item in stored if item.backup_id not in known]
 
 
-def _check_events(told: Sequence[Told], events: Sequence[tuple[str, str]]) -> list[str]:
-    missing = {(one.backup_id, one.status) for one in told if one.backup_id and one.status} - set(events)
+def _check_events(reported: Sequence[ReportedRequest], events: Sequence[tuple[str, str]]) -> list[str]:
+    missing = {(one.backup_id, one.status) for one in reported if one.backup_id and one.status} - set(events)
     return [f"no event on the bus for backup {backup_id} {status}" for backup_id, status in sorted(missing, key=str)]
 
 
-def _check_dropped(told: Sequence[Told], waiting: int) -> list[str]:
-    """Each message ends as a backup or stays in a queue (design, section 3.8)."""
-    unmade = sum(one.by_queue and one.outcome not in MADE for one in told)
-    return [] if waiting == unmade else [f"messages that made no backup: {unmade}; in the queues: {waiting}"]
+def _check_queues(reported: Sequence[ReportedRequest], waiting: int) -> list[str]:
+    """Each message ends as a backup or stays in a queue (docs/reference/guarantees.md)."""
+    without = sum(one.from_queue and one.outcome not in WITH_BACKUP for one in reported)
+    return [] if waiting == without else [f"messages without a backup: {without}; in the queues: {waiting}"]
