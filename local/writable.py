@@ -8,13 +8,13 @@ class NotWritable(Exception):
 
 
 def ensure_writable(path: Path) -> None:
-    """Make the file with the folders above it, empty. Raises `NotWritable`.
+    """Make the file, and the folders above it, where they are missing. Raises `NotWritable`.
 
     It is tried, not asked: permission bits are not the only reason, and do not bind every user.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
+        path.open("ab").close()
     except OSError as error:
         raise NotWritable(
             f"cannot write {path.absolute()}: {error.strerror}. Work in a copy of the project that you may write to."
