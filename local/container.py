@@ -30,7 +30,7 @@ NAME = NETWORK = name_of(ROOT)
 
 
 class NotPossible(Exception):
-    """The emulators cannot run here; the message says why and what to do."""
+    """The emulators cannot run here; the message has the reason and what to do."""
 
 
 def start() -> dict[int, int]:
@@ -44,8 +44,8 @@ def start() -> dict[int, int]:
     _docker(
         "run", "--detach", "--name", NAME, "--network", NETWORK,
         *(part for port in PORTS for part in ("--publish", f"127.0.0.1::{port}")),
-        "--volume", f"{ROOT}:/project:ro", "--workdir", "/project",
-        "--env", "PYTHONPATH=/project:/project/layers/gaussdb_backup:/project/.venv/lib/python3.13/site-packages",
+        "--volume", f"{ROOT}:/project:ro", "--volume", f"{(ROOT / '.venv').resolve()}:/venv:ro", "--workdir", "/project",
+        "--env", "PYTHONPATH=/project:/project/layers/gaussdb_backup:/venv/lib/python3.13/site-packages",
         "--env", "LD_LIBRARY_PATH=/var/lang/lib", "--env", "PYTHONDONTWRITEBYTECODE=1", "--env", "HOME=/tmp",
         "--entrypoint", "/var/lang/bin/python3.13",
         IMAGE, "-m", "local", "--host", "0.0.0.0", "--known-as", NAME,  # noqa: S104 - inside its own container

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class NotWritable(Exception):
-    """A file cannot be written; the message says why and what to do."""
+    """A file cannot be written; the message has the reason and what to do."""
 
 
 def ensure_writable(path: Path) -> None:
