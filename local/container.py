@@ -44,7 +44,8 @@ def start() -> dict[int, int]:
     _docker(
         "run", "--detach", "--name", NAME, "--network", NETWORK,
         *(part for port in PORTS for part in ("--publish", f"127.0.0.1::{port}")),
-        "--volume", f"{ROOT}:/project:ro", "--volume", f"{(ROOT / '.venv').resolve()}:/venv:ro", "--workdir", "/project",
+        "--volume", f"{ROOT}:/project:ro", "--workdir", "/project",
+        "--volume", f"{(ROOT / '.venv').resolve()}:/venv:ro",
         "--env", "PYTHONPATH=/project:/project/layers/gaussdb_backup:/venv/lib/python3.13/site-packages",
         "--env", "LD_LIBRARY_PATH=/var/lang/lib", "--env", "PYTHONDONTWRITEBYTECODE=1", "--env", "HOME=/tmp",
         "--entrypoint", "/var/lang/bin/python3.13",
