@@ -59,10 +59,11 @@ validate: need-writable $(SAM_VENV)/.complete  ## Validate the template
 build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the application into .aws-sam/
 	@$(SAM) build
 
-# Without arguments SAM asks for every parameter; with arguments it asks only for the confirmation of the changes.
+# Not --guided: it saves every parameter in samconfig.toml, and later deployments would set those again. As it is, a
+# parameter that is not given has its default at first, and later the value that it has.
 deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your AWS credentials (ARGS="--parameter-overrides …")
 	@$(MAKE) --no-print-directory validate build ARGS=
-	@$(SAM) deploy $(if $(strip $(ARGS)),$(ARGS),--guided)
+	@$(SAM) deploy $(ARGS)
 
 redrive: $(VENV)/.complete  ## Send the dead-lettered requests of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
