@@ -25,9 +25,9 @@ def idempotency(monkeypatch: pytest.MonkeyPatch) -> Iterator[Idempotency]:
         yield Idempotency("state", client=boto3.client("dynamodb"))
 
 
-def execute(idempotency: Idempotency, result: str, *, remaining_time: timedelta = MINUTE, **changes: str) -> Any:
+def execute(idempotency: Idempotency, result: str, **changes: str) -> Any:
     """Return the saved result, or do the work and save this one."""
-    with idempotency.run_once({**KEY, **changes}, remaining_time=remaining_time) as execution:
+    with idempotency.run_once({**KEY, **changes}, remaining_time=MINUTE) as execution:
         if execution.result is None:
             execution.result = {"result": result}
     return execution.result["result"]
