@@ -86,7 +86,7 @@ def _last_record(environment: Environment, step: Step) -> Mapping[str, Any]:
 
 
 def _read(step: Step, report: Mapping[str, Any]) -> ReportedRequest:
-    """Read a report: a log record, or an response with the same keys."""
+    """Read a report: a log record, or a response with the same keys."""
     message = report.get("message", "not reported")
     return ReportedRequest(
         title=step.title,
