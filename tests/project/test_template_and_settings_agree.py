@@ -39,18 +39,6 @@ def test_the_templates_defaults_are_valid_settings(template: dict[str, Any]) -> 
     read_settings({**{name: value for name, value in shared.items() if isinstance(value, str)}, **given})
 
 
-def test_every_setting_is_in_the_readme(readme: str) -> None:
-    assert [name for name in (field.upper() for field in Settings.model_fields) if f"`{name}`" not in readme] == []
-
-
-def test_every_parameter_is_in_the_readme_and_has_a_default_and_a_description(
-    template: dict[str, Any], readme: str
-) -> None:
-    for name, parameter in template["Parameters"].items():
-        assert f"`{name}`" in readme
-        assert {"Default", "Description"} <= set(parameter), name
-
-
 def statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, statement)
