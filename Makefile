@@ -8,24 +8,34 @@ SAM_VENV := .tools/sam
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup local tests tools
+FAST := not container and not load and not slow
 ARGS ?=
+SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-container test-load lint format check build validate lock redrive stand-ins stop-stand-ins clean
+.PHONY: help demo test test-slow test-shuffled test-container test-load lint check format validate build deploy redrive \
+	emulators stop-emulators lock clean need-writable need-docker need-aws
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.complete  ## See it work: both clouds on this machine, the real handlers, a table of what happened
+demo: need-writable $(VENV)/.complete  ## See it work: both clouds emulated on this machine, the real functions
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
 
-test: $(VENV)/.complete  ## Run all tests that need no Docker
-	@$(PYTHON) -m pytest -q -n 2 -m "not container and not load" --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+test: need-writable $(VENV)/.complete  ## Run the fast tests, which need no Docker
+	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
-test-container: $(VENV)/.complete build  ## Run the functions in the real runtime container (needs Docker)
+test-slow: need-writable $(VENV)/.complete  ## Run the slow tests that need no Docker
+	@$(PYTHON) -m pytest -q -n 2 -m slow $(ARGS)
+
+test-shuffled: need-writable $(VENV)/.complete  ## Run the fast tests in random order, or in that of SEED=…
+	@echo "Order of the tests: make test-shuffled SEED=$(SEED)"
+	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --shuffle $(SEED) $(ARGS)
+
+test-container: need-writable need-docker $(VENV)/.complete build  ## Run the functions in the real runtime container
 	@$(PYTHON) -m pytest -q -m container tests/container $(ARGS)
 
-test-load: $(VENV)/.complete  ## Run thousands of instances under faults
+test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
 
 lint: $(VENV)/.complete validate  ## Check style, types, the direction of imports and the template
@@ -34,36 +44,62 @@ lint: $(VENV)/.complete validate  ## Check style, types, the direction of import
 	@PYTHONPATH=layers/gaussdb_backup $(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/cfn-lint template.yaml
 
-check: lint test  ## What must be clean before a change lands (CI adds the container tests)
+check:  ## What must be clean before a change lands (CI adds the container tests)
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-slow
+	@$(MAKE) --no-print-directory test-shuffled
 
-format: $(VENV)/.complete  ## Format the code and mend what can be mended
+format: need-writable $(VENV)/.complete  ## Format the code and correct what can be corrected
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
-validate: $(SAM_VENV)/.complete
+validate: need-writable $(SAM_VENV)/.complete  ## Validate the template
 	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(SAM) validate --lint
 
-build: $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the application into .aws-sam/
+build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the application into .aws-sam/
 	@$(SAM) build
 
-lock: $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
+# Not --guided: it saves every parameter in samconfig.toml, and later deployments would set those again. As it is, a
+# parameter that is not given has its default at first, and later the value that it has.
+deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your AWS credentials (ARGS="--parameter-overrides …")
+	@$(MAKE) --no-print-directory validate build ARGS=
+	@$(SAM) deploy $(ARGS)
+
+redrive: $(VENV)/.complete  ## Send the dead-lettered requests of STACK again, with your AWS credentials
+	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
+	@$(PYTHON) -m tools.check_aws
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK"
+
+emulators: need-writable $(VENV)/.complete  ## Run both emulators in a container, for `sam local invoke` (Docker on Linux)
+	@$(PYTHON) -m local.container start
+
+stop-emulators: $(VENV)/.complete  ## Stop them
+	@$(PYTHON) -m local.container stop
+
+lock: need-writable $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
+	@command -v uv >/dev/null 2>&1 || { echo "lock: uv is not installed. Install it, or put it on the PATH." >&2; exit 1; }
 	@for set in layers/dependencies/requirements requirements/dev requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
 
-redrive: $(VENV)/.complete  ## Send the dead letters of STACK again, with your AWS credentials
-	@$(PYTHON) -m tools.redrive "$${STACK:?name the stack: make redrive STACK=gaussdb-backup}"
-
-stand-ins: $(VENV)/.complete  ## Run both clouds in a container, for `sam local invoke` (needs Docker on Linux)
-	@$(PYTHON) -m local.container start
-
-stop-stand-ins: $(VENV)/.complete  ## Stop them
-	@$(PYTHON) -m local.container stop
-
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) .tools .aws-sam .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-$(VENV)/.complete: requirements/dev.txt tools/make-venv
+# It is tried, not asked: permission bits do not bind every user.
+need-writable:
+	@{ mkdir -p .cache && : >.cache/.writable; } 2>/dev/null || { \
+		echo "make: cannot write to $(CURDIR): work in a copy of the project that you may write to." >&2; exit 1; }
+
+need-docker:
+	@command -v docker >/dev/null 2>&1 || { echo "make: docker is not installed. Install Docker Engine." >&2; exit 1; }
+	@docker info >/dev/null 2>&1 || { \
+		echo "make: Docker does not answer. Start it, or get the permission to use it (docker info)." >&2; exit 1; }
+
+need-aws: $(VENV)/.complete
+	@$(PYTHON) -m tools.check_aws $(ARGS)
+
+$(VENV)/.complete: requirements/dev.txt
 	@tools/make-venv $(VENV) requirements/dev.txt
 
-$(SAM_VENV)/.complete: requirements/sam.txt tools/make-venv
+$(SAM_VENV)/.complete: requirements/sam.txt
 	@tools/make-venv $(SAM_VENV) requirements/sam.txt

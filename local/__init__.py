@@ -1,1 +1,1 @@
-"""Both clouds on one machine: what development and tests talk to instead of the real ones."""
+"""Both clouds emulated on one machine, for development and tests, and the demo."""

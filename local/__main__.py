@@ -1,8 +1,8 @@
-"""Run both clouds side by side, as one container's only program: `python -m local`.
+"""Run both emulators, as one container's only program: `python -m local`.
 
-`sam local invoke` runs a function in a container, which cannot reach the loopback interface of this machine (SAM takes
-no host network). So the stand-ins run in a container of their own beside it, on a network of Docker's that both share;
-`known_as` is their name there. What they print first is the `--env-vars` file for `sam local invoke`.
+`sam local invoke` runs a function in a container, which cannot reach the loopback interface of this machine. So the
+emulators run in a container of their own beside it, on a Docker network that both share; `--known-as` is their name
+there. The first line that is printed is the `--env-vars` file for `sam local invoke`.
 """
 
 import argparse
@@ -11,11 +11,9 @@ import signal
 from threading import Event
 
 from local import aws_emulator, gaussdb_emulator
+from local.sample_fleet import FLEET, KEY
 
 GAUSSDB_PORT, AWS_PORT = 8001, 8002
-INSTANCES = ("d8e6ca5a624745bcb546a227aa3ae1cfin07", "9b2d1f0e6c7a4d3f8e5b4a3c2d1e0f9ain07")
-"""The instances of the sample events."""
-KEY = gaussdb_emulator.AccessKey(access_key="LOCALACCESSKEY", secret_key="local-secret-key")  # noqa: S106 - invented
 
 
 def main() -> None:
@@ -27,35 +25,30 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    cloud = gaussdb_emulator.Cloud(
-        gaussdb_emulator.Fleet(
-            projects=(gaussdb_emulator.Project(),),
-            access_keys=(KEY,),
-            instances=tuple(gaussdb_emulator.Instance(id=id_, name=f"sample-{id_[:8]}") for id_ in INSTANCES),
-        )
-    )
     with (
-        gaussdb_emulator.serve(cloud, GAUSSDB_PORT, control=True, host=arguments.host),
-        aws_emulator.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as stand_in,
+        gaussdb_emulator.serve(gaussdb_emulator.Cloud(FLEET), GAUSSDB_PORT, control=True, host=arguments.host),
+        aws_emulator.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as aws,
     ):
-        stand_in.put_secret("gaussdb-backup/default", json.dumps(_secret(arguments.known_as)))
-        print(json.dumps({"Parameters": _variables(stand_in)}), flush=True)
+        aws.put_secret("gaussdb-backup/default", json.dumps(_secret(arguments.known_as)))
+        print(json.dumps({"Parameters": _variables(aws)}), flush=True)
         stop.wait()
 
 
 def _secret(host: str) -> dict[str, str]:
-    endpoint = f"http://{host}:{GAUSSDB_PORT}"
     return {
-        "endpoint": endpoint,
+        "endpoint": f"http://{host}:{GAUSSDB_PORT}",
         "project_id": KEY.project_id,
         "access_key": KEY.access_key,
         "secret_key": KEY.secret_key,
     }
 
 
-def _variables(stand_in: aws_emulator.LocalAws) -> dict[str, str]:
-    shared = stand_in.stack.environment("CreateBackupFunction", ALLOW_HTTP_ENDPOINT="true")
-    return shared | stand_in.environment
+def _variables(aws: aws_emulator.LocalAws) -> dict[str, str]:
+    """Return the variables of every function: SAM passes on to each those that the template declares for it."""
+    variables: dict[str, str] = {}
+    for function in aws.stack.of_type("AWS::Serverless::Function"):
+        variables |= aws.stack.environment(function, ALLOW_HTTP_ENDPOINT="true")
+    return variables | aws.environment
 
 
 if __name__ == "__main__":

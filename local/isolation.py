@@ -1,4 +1,4 @@
-"""Keeping what this machine's user has set up for the real clouds out of local runs."""
+"""Local runs without the user's own settings for the real clouds."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ _NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.de
 def isolated(variables: Mapping[str, str] = _NOTHING) -> Iterator[None]:
     """Run a block with `variables` and without the user's own AWS profile, endpoints, log level and proxies.
 
-    A profile that is named but absent makes boto3 fail, a proxy takes even calls to this machine. It is the
-    environment of the whole process that changes, so blocks may nest but not overlap in several threads.
+    A profile that is named but absent makes boto3 fail, a proxy takes even calls to this machine. The environment of
+    the whole process changes: blocks may nest, but not overlap in several threads.
     """
     before = dict(os.environ)
     try:

@@ -112,7 +112,7 @@ def _as_attribute(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_failures(response: object, ids: Sequence[str]) -> set[str]:
-    """Return the ids that the response names as failed. Raises `ValueError` for what Lambda takes as a total failure."""
+    """Return the ids that the response names as failed. Raises `ValueError` for what is a total failure to Lambda."""
     failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if response is None or (isinstance(response, dict) and failures is None):
         return set()  # a response without the key is a success

@@ -1,4 +1,4 @@
-"""The resources of template.yaml in moto, so that local queues have the deployed settings."""
+"""The stack of template.yaml: its values resolved, its queues, table and topics created in moto."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
-KEPT = frozenset(
+LOCAL_TYPES = frozenset(
     {
         "AWS::DynamoDB::Table",
         "AWS::Events::EventBus",
@@ -19,7 +19,7 @@ KEPT = frozenset(
         "AWS::SQS::Queue",
     }
 )
-"""What a local run needs; roles, layers, alarms and the functions themselves are for the real AWS."""
+"""Types that a local run needs. Roles, layers, alarms and the functions themselves exist only in AWS."""
 
 STACK_NAME = "gaussdb-backup"
 PSEUDO_PARAMETERS = {
@@ -36,90 +36,115 @@ def read_template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
     return template
 
 
+def default_parameters(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the default of each parameter."""
+    return {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+
+
 @dataclass(frozen=True)
 class Stack:
-    """A created stack: what the template says, with names filled in."""
+    """A template with what its references resolve to. An unknown reference raises `KeyError`."""
 
     template: Mapping[str, Any]
     parameters: Mapping[str, str]
     resources: Mapping[str, str] = field(default_factory=dict)
-    """Logical id to what `Ref` gives: of a queue its address."""
+    """Logical id to what `Ref` returns: for a queue its URL."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """`LogicalId.Attribute` to what `GetAtt` returns."""
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
-        """Return the variables of a function, by its logical id. Raises `KeyError` for an unknown reference."""
+        """Return the environment variables of a function, given by its logical id."""
         own = self.template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
         shared = self.template["Globals"]["Function"]["Environment"]["Variables"]
-        return {name: self.resolve(value) for name, value in {**shared, **own}.items()} | overrides
+        return {name: str(self.resolve(value)) for name, value in {**shared, **own}.items()} | overrides
 
-    def resolve(self, value: Any) -> str:  # noqa: ANN401 - a value of a template
-        """Fill in `Ref`, `Sub`, `Join` and `If`. Raises `KeyError` for an unknown reference or another function."""
-        if not isinstance(value, dict):
-            return str(value)
-        [(function, argument)] = value.items()
-        known: dict[str, Callable[[Any], str]] = {
-            "Ref": self._lookup,
-            "Fn::Sub": self._sub,
-            "Fn::Join": self._join,
-            "Fn::If": self._if,
+    def event(self, function: str, event_type: str) -> dict[str, Any]:
+        """Return the properties of a function's event of a type, such as `SQS` or `ScheduleV2`, unresolved."""
+        events = self.template["Resources"][function]["Properties"]["Events"].values()
+        found: dict[str, Any] = next(event["Properties"] for event in events if event["Type"] == event_type)
+        return found
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """Return the resolved properties of each resource of a type, by logical id."""
+        return {
+            name: self.resolve(resource.get("Properties", {}))
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] == resource_type
         }
-        return known[function](argument)
 
-    def _lookup(self, name: str) -> str:
-        return ChainMap(dict(self.parameters), dict(self.resources), PSEUDO_PARAMETERS)[name]
+    def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
+        """Resolve `Ref`, `GetAtt`, `Sub`, `Join` and `If` at any depth. Raises `KeyError` for another function."""
+        if isinstance(value, list):
+            return [self.resolve(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._call(name, argument)
+        return {key: self.resolve(item) for key, item in value.items()}
 
-    def _sub(self, argument: Any) -> str:  # noqa: ANN401 - a value of a template
-        text, names = argument if isinstance(argument, list) else (argument, {})
-        own = {name: self.resolve(value) for name, value in names.items()}
-        return re.sub(r"\$\{([\w:.]+)\}", lambda match: own.get(match[1]) or self._lookup(match[1]), text)
+    def _call(self, function: str, argument: Any) -> Any:  # noqa: ANN401 - any value of a template
+        match function, argument:
+            case "Ref", name:
+                return self._references[name]
+            case "Fn::GetAtt", path:
+                return self.attributes[".".join(path)]
+            case "Fn::Sub", text:
+                return self._substitute(*text) if isinstance(text, list) else self._substitute(text, {})
+            case "Fn::Join", [separator, parts]:
+                return self._join(separator, self.resolve(parts))
+            case "Fn::If", [condition, then, otherwise]:
+                return self.resolve(then if self._holds(self.template["Conditions"][condition]) else otherwise)
+        raise KeyError(f"a function that is not supported here: {function}")
 
-    def _join(self, argument: list[Any]) -> str:
-        """Join a list, or a parameter of type CommaDelimitedList."""
-        separator, parts = argument
-        values = self.resolve(parts).split(",") if isinstance(parts, dict) else [self.resolve(part) for part in parts]
-        return str(separator).join(values)
+    @property
+    def _references(self) -> Mapping[str, str]:
+        return ChainMap(dict(self.parameters), dict(self.resources), dict(self.attributes), PSEUDO_PARAMETERS)
 
-    def _if(self, argument: list[Any]) -> str:
-        condition, then, otherwise = argument
-        return self.resolve(then if self._holds(self.template["Conditions"][condition]) else otherwise)
+    def _substitute(self, text: str, variables: Mapping[str, Any]) -> str:
+        values = {**self._references, **self.resolve(variables)}
+        return re.sub(r"\$\{([\w:.]+)\}", lambda match: values[match[1]], text)
+
+    @staticmethod
+    def _join(separator: str, parts: list[str] | str) -> str:
+        """Join a list, or the value of a parameter of type CommaDelimitedList."""
+        return separator.join(parts.split(",") if isinstance(parts, str) else parts)
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
-        [(function, argument)] = condition.items()
-        if function == "Fn::Not":
-            return not self._holds(argument[0])
-        first, second = argument if function == "Fn::Equals" else condition["Fn::Equals"]
-        return self.resolve(first) == self.resolve(second)
-
-    def event(self, function: str, kind: str) -> dict[str, Any]:
-        """Return the properties of a function's event of a kind, such as `SQS` or `ScheduleV2`."""
-        events = self.template["Resources"][function]["Properties"]["Events"].values()
-        found: dict[str, Any] = next(event["Properties"] for event in events if event["Type"] == kind)
-        return found
+        match condition:
+            case {"Fn::Not": [negated]}:
+                return not self._holds(negated)
+            case {"Fn::Equals": [first, second]}:
+                return bool(self.resolve(first) == self.resolve(second))
+        raise KeyError(f"a condition that is not supported here: {condition}")
 
 
 def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **overrides: str) -> Stack:
-    """Create the resources a local run needs, with the template's defaults where no parameter is given.
+    """Create the resources that a local run needs, with the template's defaults where no parameter is given.
 
-    Raises `KeyError` for a parameter that the template does not have: CloudFormation refuses it, moto does not.
+    Raises `KeyError` for a parameter that the template does not have: CloudFormation rejects it, moto does not.
     """
-    defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    defaults = default_parameters(template)
     if unknown := overrides.keys() - defaults.keys():
         raise KeyError(f"the template has no such parameter: {', '.join(sorted(unknown))}")
     parameters = defaults | overrides
-    kept = {name: resource for name, resource in template["Resources"].items() if resource["Type"] in KEPT}
+    resources = {name: each for name, each in template["Resources"].items() if each["Type"] in LOCAL_TYPES}
     body = {key: template[key] for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions") if key in template}
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=STACK_NAME,
-        TemplateBody=json.dumps({**body, "Resources": kept}),
+        TemplateBody=json.dumps({**body, "Resources": resources}),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
-    made = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
-    names = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made}
-    return Stack(template, parameters, {name: _reference(client, kept[name], id_) for name, id_ in names.items()})
+    created = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    physical_ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in created}
+    references = {name: _reference(client, resources[name], id_) for name, id_ in physical_ids.items()}
+    return Stack(template, parameters, references)
 
 
 def _reference(client: Callable[[str], Any], resource: Mapping[str, Any], physical_id: str) -> str:
-    """Return what `Ref` gives; of a queue its address on this machine."""
+    """Return what `Ref` returns; for a queue its URL on this machine."""
     if resource["Type"] != "AWS::SQS::Queue":
         return physical_id
     name = physical_id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]

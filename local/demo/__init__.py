@@ -1,1 +1,1 @@
-"""A night on one machine: both clouds emulated, the real handlers in between, and a judge who trusts only the cloud."""
+"""One nightly run on this machine: both clouds emulated, the real functions, every outcome verified with the cloud."""

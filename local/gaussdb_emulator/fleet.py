@@ -64,12 +64,13 @@ class Instance:
 class PastBackup:
     """A backup that exists from the start. `seconds` is its duration; `held` means locked, or being restored from.
 
-    `status` is the one it ended with; `None` means that it is still BUILDING.
+    `status` is the one it ended with; `None` means that it is still BUILDING. Without an `id` it gets a new one.
     """
 
     instance_id: str
     name: str
     begin_time: AwareDatetime
+    id: str | None = None
     type: Literal["manual", "auto"] = "manual"
     status: str | None = "COMPLETED"
     description: str = ""

@@ -146,7 +146,7 @@ class Cloud:
         instance = self._instances[past.instance_id]
         begin = past.begin_time.astimezone(UTC).replace(microsecond=0)
         backup = Backup(
-            id=new_backup_id(), name=past.name, description=past.description, instance_id=instance.id,
+            id=past.id or new_backup_id(), name=past.name, description=past.description, instance_id=instance.id,
             instance_name=instance.name, project_id=instance.project_id, type=past.type, begin_at=begin,
             ends_at=None if past.status is None else begin + timedelta(seconds=past.seconds),
             end_status=past.status or "", size_mb=past.size_mb, version=instance.version, job_id=str(uuid4()),

@@ -1,4 +1,4 @@
-"""`sam local invoke` in the real runtime container, against both clouds in a container beside it."""
+"""`sam local invoke` in the real runtime container, against both emulators in a container beside it."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from local.container import IMAGE, NETWORK, VARIABLES
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
-PATIENCE_SECONDS = 10.0
+MESSAGE_TIMEOUT_SECONDS = 10.0
 
 
 def _docker(*arguments: str) -> bool:
@@ -34,9 +34,9 @@ def _docker(*arguments: str) -> bool:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What one invocation answered and printed."""
+    """The response of one invocation, and its output."""
 
-    answer: Any
+    response: Any
     printed: str
 
     @property
@@ -62,7 +62,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Machine:
-    """Both clouds in a container beside the functions', and SAM."""
+    """Both emulators in a container beside the functions', and SAM."""
 
     gaussdb: httpx.Client
     aws: Endpoint
@@ -70,7 +70,7 @@ class Machine:
 
     @property
     def variables(self) -> Path:
-        """The functions' environment, as `--env-vars` takes it."""
+        """The functions' environment, for `--env-vars`."""
         return self.folder / "env.json"
 
     def add_connection(self, **changes: str) -> str:
@@ -86,10 +86,10 @@ class Machine:
         sqs = self.aws.client("sqs")
         name = json.loads(self.variables.read_text())["Parameters"][variable].rsplit("/", 1)[1]
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + MESSAGE_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
-            answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
-            found: list[dict[str, Any]] = answer.get("Messages", [])
+            response = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
+            found: list[dict[str, Any]] = response.get("Messages", [])
             if found and holding in found[0]["Body"]:
                 return found[0]
         raise AssertionError(f"no message in {name} holds {holding!r}")
@@ -102,18 +102,18 @@ class Machine:
 
     def add_backup(self, instance_id: str, **fields: Any) -> str:
         """Add a backup that began in the past; return its id."""
-        answer = self.gaussdb.post("/backups", json=[{"instance_id": instance_id, **fields}]).raise_for_status()
-        return str(answer.json()["ids"][0])
+        response = self.gaussdb.post("/backups", json=[{"instance_id": instance_id, **fields}]).raise_for_status()
+        return str(response.json()["ids"][0])
 
     def backups(self, instance_id: str) -> list[dict[str, Any]]:
-        """What the cloud holds."""
+        """The instance's backups in the cloud."""
         found: list[dict[str, Any]] = self.gaussdb.get("/backups", params={"instance_id": instance_id}).json()[
             "backups"
         ]
         return found
 
     def requests(self) -> list[dict[str, Any]]:
-        """What the cloud was asked since the beginning of the test."""
+        """The API requests since the beginning of the test."""
         found: list[dict[str, Any]] = self.gaussdb.get("/requests").json()["requests"]
         return found
 
@@ -126,7 +126,7 @@ class Machine:
              "--env-vars", str(self.variables), "--docker-network", NETWORK, "--region", "eu-central-1",
              *(["--skip-pull-image"] if _docker("image", "inspect", IMAGE) else [])],
             capture_output=True, text=True, check=False, timeout=120, cwd=self.folder,
-            # With this endpoint SAM asks the stand-in, not the internet, which account this is.
+            # With this endpoint SAM asks the emulator, not the internet, for the account.
             env={**os.environ, **IDENTITY, "AWS_ENDPOINT_URL": self.aws.url,
                  "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)},
         )  # fmt: skip
@@ -140,7 +140,7 @@ def sample(name: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def _stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def _emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     if not _docker("info"):
         pytest.skip("no Docker on this machine: the runtime container cannot be started")
     assert BUILT.is_dir(), "nothing is built: run `make build` first"
@@ -156,7 +156,7 @@ def _stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def machine(_stand_ins: Machine) -> Machine:
-    """The machine, with the cloud's record of requests begun anew."""
-    _stand_ins.gaussdb.delete("/requests").raise_for_status()
-    return _stand_ins
+def machine(_emulators: Machine) -> Machine:
+    """The machine, with an empty request log."""
+    _emulators.gaussdb.delete("/requests").raise_for_status()
+    return _emulators

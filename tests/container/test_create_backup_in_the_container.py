@@ -33,21 +33,21 @@ def test_a_sample_of_a_single_request_makes_one_backup_soon(
 ) -> None:
     instance_id = machine.add_instance()
     done = machine.invoke("CreateBackupFunction", retarget(sample(f"create_backup/{name}"), instance_id))
-    assert done.answer["outcome"] == "created"
+    assert done.response["outcome"] == "created"
     [backup] = machine.backups(instance_id)
-    assert (done.answer["backup"]["id"], done.answer["backup"]["status"]) == (backup["id"], "BUILDING")
+    assert (done.response["backup"]["id"], done.response["backup"]["status"]) == (backup["id"], "BUILDING")
     assert backup_name.format(instance_id) in backup["name"]
     assert [(record["message"], record["status"]) for record in done.records] == [("backup status", "BUILDING")]
     assert done.metrics == ["BackupBuilding"]
     assert done.milliseconds < COLD_START_MS
     with capsys.disabled():
-        print(f"\nfirst invocation of create_backup in the container: {done.milliseconds:.0f} ms")  # noqa: T201 - a figure
+        print(f"\nfirst invocation of create_backup in the container: {done.milliseconds:.0f} ms")  # noqa: T201 - a measurement
 
 
-def test_a_queue_message_makes_one_backup_and_has_it_followed(machine: Machine) -> None:
+def test_a_queue_message_makes_one_backup_and_has_it_tracked(machine: Machine) -> None:
     instance_id = machine.add_instance()
     done = machine.invoke("CreateBackupFunction", retarget(sample("create_backup/queue_message"), instance_id))
-    assert done.answer == {"batchItemFailures": []}
+    assert done.response == {"batchItemFailures": []}
     [backup] = machine.backups(instance_id)
     assert backup["name"] == "queued-20261123T013000"
     assert [record["backup_id"] for record in done.records] == [backup["id"]]
@@ -56,30 +56,32 @@ def test_a_queue_message_makes_one_backup_and_has_it_followed(machine: Machine) 
     assert json.loads(message["Body"])["backup_id"] == backup["id"]
 
 
-def test_an_invalid_message_becomes_a_dead_letter_and_its_neighbours_go_on(machine: Machine) -> None:
+def test_an_invalid_message_is_dead_lettered_and_its_neighbours_go_on(machine: Machine) -> None:
     ids = machine.add_instance(), machine.add_instance()
     event = retarget(sample("create_backup/queue_batch_with_an_invalid_message"), *ids)
     done = machine.invoke("CreateBackupFunction", event)
-    assert done.answer == {"batchItemFailures": []}
+    assert done.response == {"batchItemFailures": []}
     assert [len(machine.backups(instance_id)) for instance_id in ids] == [1, 1]
     assert sorted(done.metrics) == ["BackupBuilding", "BackupBuilding", "BackupRejected"]
-    letter = machine.message("BACKUP_DLQ_URL", holding="too-short")
-    assert letter["Body"] == event["Records"][1]["body"]
-    assert letter["MessageAttributes"]["ErrorType"]["StringValue"] == "InvalidRequest"
+    dead_lettered = machine.message("BACKUP_DLQ_URL", holding="too-short")
+    assert dead_lettered["Body"] == event["Records"][1]["body"]
+    assert dead_lettered["MessageAttributes"]["ErrorType"]["StringValue"] == "InvalidRequest"
 
 
 def test_an_invalid_event_is_an_error_that_names_the_field(machine: Machine) -> None:
     done = machine.invoke("CreateBackupFunction", {"instance_id": "short"})
-    assert done.answer["errorType"] == "InvalidRequest"
-    assert done.answer["errorMessage"].startswith("invalid backup request: instance_id: expected 32 letters or digits")
+    assert done.response["errorType"] == "InvalidRequest"
+    assert done.response["errorMessage"].startswith(
+        "invalid backup request: instance_id: expected 32 letters or digits"
+    )
     assert machine.requests() == []
 
 
 def test_a_wrong_secret_is_a_clear_error_without_the_secret(machine: Machine) -> None:
-    # A connection of its own: refused credentials stop all calls of a connection for a while.
+    # A connection of its own: refused credentials open the connection's circuit breaker.
     event = {"instance_id": machine.add_instance(), "connection": machine.add_connection(secret_key="hush-hush-wrong")}
     done = machine.invoke("CreateBackupFunction", event)
-    assert done.answer["errorType"] == "CredentialsRefused"
-    assert "correct the credentials in the connection's secret" in done.answer["errorMessage"]
-    assert "hush-hush" not in done.printed + json.dumps(done.answer)
+    assert done.response["errorType"] == "CredentialsRefused"
+    assert "correct the credentials in the connection's secret" in done.response["errorMessage"]
+    assert "hush-hush" not in done.printed + json.dumps(done.response)
     assert len(machine.requests()) == 1

@@ -1,4 +1,4 @@
-"""The local stack has the settings that template.yaml deploys, and leads functions to it."""
+"""The local stack has the settings that template.yaml deploys, and functions can use it."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from gaussdb_backup.settings import read_settings
 from local import aws_emulator
+from local.aws_emulator.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def attributes(running: aws_emulator.LocalAws, queue: str) -> dict[str, str]:
     return found
 
 
-def test_every_queue_of_the_template_is_there_at_a_local_address(
+def test_every_queue_of_the_template_exists_at_a_local_address(
     running: aws_emulator.LocalAws, template: dict[str, Any]
 ) -> None:
     assert queues(template)
@@ -52,35 +52,61 @@ def test_visibility_and_retention_are_the_deployed_ones(
         assert found["VisibilityTimeout"] == str(properties.get("VisibilityTimeout", 30))
 
 
-def test_queues_give_up_where_and_when_the_deployed_ones_do(
-    running: aws_emulator.LocalAws, template: dict[str, Any]
-) -> None:
+def test_redrive_policies_are_the_deployed_ones(running: aws_emulator.LocalAws, template: dict[str, Any]) -> None:
     policies = {name: each["RedrivePolicy"] for name, each in queues(template).items() if "RedrivePolicy" in each}
     assert policies
     for name, policy in policies.items():
         found = json.loads(attributes(running, name)["RedrivePolicy"])
         target = policy["deadLetterTargetArn"]["Fn::GetAtt"]
-        dead = (target if isinstance(target, str) else target[0]).split(".")[0]
+        dead_letter_queue = (target if isinstance(target, str) else target[0]).split(".")[0]
         assert int(found["maxReceiveCount"]) == policy["maxReceiveCount"]
-        assert found["deadLetterTargetArn"] == attributes(running, dead)["QueueArn"]
+        assert found["deadLetterTargetArn"] == attributes(running, dead_letter_queue)["QueueArn"]
 
 
 @pytest.mark.parametrize("function", ["CreateBackupFunction", "TrackBackupsFunction"])
-def test_a_functions_environment_is_what_its_settings_need(running: aws_emulator.LocalAws, function: str) -> None:
-    settings = read_settings(running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true"))
-    assert settings.allow_http_endpoint
-    assert settings.tracking_queue_url == running.stack.resources["TrackingQueue"]
-    assert settings.secret_prefix == "gaussdb-backup/"
-    assert settings.powertools_log_level == "WARNING"
+def test_the_environment_of_a_function_has_its_settings(running: aws_emulator.LocalAws, function: str) -> None:
+    environment = running.stack.environment(function, ALLOW_HTTP_ENDPOINT="true")
+    assert environment["ALLOW_HTTP_ENDPOINT"] == "true"
+    assert environment["TRACKING_QUEUE_URL"] == running.stack.resources["TrackingQueue"]
+    assert environment["STATE_TABLE"] == running.stack.resources["StateTable"]
+    assert environment["SECRET_PREFIX"] == "gaussdb-backup/"
+    assert environment["POWERTOOLS_LOG_LEVEL"] == "WARNING"
 
 
-@pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody.Arn}"}, {"Fn::ImportValue": "x"}], ids=str)
-def test_what_cannot_be_resolved_is_an_error(running: aws_emulator.LocalAws, value: Any) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Ref": "Unknown"},
+        {"Fn::Sub": "${Unknown.Arn}"},
+        {"Fn::GetAtt": ["BackupQueue", "Arn"]},
+        {"Fn::ImportValue": "x"},
+    ],
+    ids=str,
+)
+def test_a_reference_or_a_function_that_cannot_be_resolved_is_an_error(
+    running: aws_emulator.LocalAws, value: Any
+) -> None:
     with pytest.raises(KeyError):
         running.stack.resolve(value)
 
 
-def test_the_stacks_name_and_account_are_filled_in(running: aws_emulator.LocalAws) -> None:
+def test_references_are_resolved_at_any_depth_and_other_values_are_unchanged() -> None:
+    stack = Stack({}, {"Period": "300"}, {"Queue": "url"}, {"Queue.Arn": "arn"})
+    value = {
+        "a": [{"Ref": "Queue"}, {"Fn::GetAtt": ["Queue", "Arn"]}],
+        "b": {"c": {"Ref": "Period"}},
+        "d": 1,
+        "e": True,
+    }
+    assert stack.resolve(value) == {"a": ["url", "arn"], "b": {"c": "300"}, "d": 1, "e": True}
+
+
+def test_a_variable_of_a_text_may_be_empty_and_hides_a_parameter() -> None:
+    stack = Stack({}, {"Name": "parameter", "Other": "o"})
+    assert stack.resolve({"Fn::Sub": ["<${Name}${Other}>", {"Name": ""}]}) == "<o>"
+
+
+def test_pseudo_parameters_are_resolved(running: aws_emulator.LocalAws) -> None:
     text = running.stack.resolve(
         {"Fn::Sub": "arn:${AWS::Partition}:x:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}"}
     )
@@ -88,7 +114,7 @@ def test_the_stacks_name_and_account_are_filled_in(running: aws_emulator.LocalAw
     assert attributes(running, "BackupQueue")["QueueArn"].startswith("arn:aws:sqs:eu-central-1:123456789012:gaussdb-")
 
 
-def test_the_schedules_payload_has_the_parameters_filled_in(running: aws_emulator.LocalAws) -> None:
+def test_the_payload_of_the_schedule_has_the_parameters(running: aws_emulator.LocalAws) -> None:
     schedule = running.stack.event("DispatchBackupsFunction", "ScheduleV2")
     payload = json.loads(running.stack.resolve(schedule["Input"]))
     assert payload["select"] == {"instance_ids": None, "name_pattern": "*", "tags": {}}
@@ -96,7 +122,7 @@ def test_the_schedules_payload_has_the_parameters_filled_in(running: aws_emulato
     assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"
 
 
-def test_a_secret_can_be_put_and_rotated(running: aws_emulator.LocalAws) -> None:
+def test_a_secret_can_be_stored_and_rotated(running: aws_emulator.LocalAws) -> None:
     for text in ("first", "second"):
         running.put_secret("gaussdb-backup/default", text)
         assert running.client("secretsmanager").get_secret_value(SecretId="gaussdb-backup/default")[
@@ -104,7 +130,7 @@ def test_a_secret_can_be_put_and_rotated(running: aws_emulator.LocalAws) -> None
         ] == text  # fmt: skip
 
 
-def test_the_environment_leads_boto3_to_the_stack(
+def test_the_environment_makes_boto3_use_the_stack(
     running: aws_emulator.LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in running.environment.items():

@@ -27,7 +27,7 @@ def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
         pass
 
 
-def test_what_the_user_set_up_for_the_real_clouds_is_out_of_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_has_set_up_for_the_real_clouds_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that is not there makes boto3 fail, and a proxy would take calls to this machine."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "POWERTOOLS_LOG_LEVEL"):
         monkeypatch.setenv(name, "theirs")

@@ -19,8 +19,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shown(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What one run prints; it runs in a folder of its own, where it leaves its log. Warnings are errors."""
+def demo_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The output of one run, in a folder of its own, where its log is. Warnings are errors."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -33,23 +33,25 @@ def shown(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_ends_well_and_says_so(shown: subprocess.CompletedProcess[str]) -> None:
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert "The cloud's own list agrees" in shown.stdout
+def test_the_demo_ends_well_and_reports_it(demo_run: subprocess.CompletedProcess[str]) -> None:
+    assert (demo_run.returncode, demo_run.stderr) == (0, "")
+    assert "The cloud's own list agrees" in demo_run.stdout
 
 
-def test_the_demo_shows_each_request_with_its_outcome(shown: subprocess.CompletedProcess[str]) -> None:
-    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+def test_the_demo_shows_each_request_with_its_outcome(demo_run: subprocess.CompletedProcess[str]) -> None:
+    lines = [" ".join(line.split()) for line in demo_run.stdout.splitlines()]
     for step in steps("2026-11-23T01:30:00Z"):
         assert [line for line in lines if f"{step.title}: {step.expected};" in line]
 
 
-def test_the_demo_writes_no_escape_codes_where_nobody_looks(shown: subprocess.CompletedProcess[str]) -> None:
-    assert "\x1b" not in shown.stdout
+def test_the_demo_writes_no_escape_codes_without_a_terminal(demo_run: subprocess.CompletedProcess[str]) -> None:
+    assert "\x1b" not in demo_run.stdout
 
 
-def test_the_handlers_records_and_metrics_go_to_a_file(shown: subprocess.CompletedProcess[str], folder: Path) -> None:
+def test_the_log_records_and_metrics_of_the_functions_go_to_a_file(
+    demo_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
     lines = [json.loads(line) for line in (folder / ".cache/demo/functions.log").read_text().splitlines()]
     assert any("_aws" in line for line in lines)
     assert any(line.get("message") == "backup status" for line in lines)
-    assert '"message"' not in shown.stdout
+    assert '"message"' not in demo_run.stdout

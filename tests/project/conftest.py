@@ -1,12 +1,14 @@
-"""What the project's own files say."""
+"""The project's own files: the template and the documents."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
+
+from local.aws_emulator.stack import Stack, default_parameters, read_template
 
 ROOT = Path(__file__).parents[2]
+ATTRIBUTES = ("Arn", "QueueName")
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +19,25 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def template() -> dict[str, Any]:
     """template.yaml with its short forms (`!Ref`) written out."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return parsed
+    return read_template(ROOT / "template.yaml")
+
+
+@pytest.fixture(scope="session")
+def stack(template: dict[str, Any]) -> Stack:
+    """The template resolved without being created: `Ref` returns a logical id, `GetAtt` an id and an attribute."""
+    ids = {name: name for name in template["Resources"]}
+    attributes = {f"{name}.{attribute}": f"{name}.{attribute}" for name in ids for attribute in ATTRIBUTES}
+    return Stack(template, default_parameters(template), ids, attributes)
+
+
+@pytest.fixture(scope="session")
+def alarms(stack: Stack) -> dict[str, Any]:
+    return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+@pytest.fixture(scope="session")
+def runbook(root: Path) -> str:
+    return (root / "docs" / "operations.md").read_text()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One page and saved queries, which name only what exists."""
+"""The dashboard and the saved queries name only what exists."""
 
 import json
 import re
@@ -10,9 +10,9 @@ import pytest
 from moto import mock_aws
 
 from gaussdb_backup.telemetry.metrics import Metric
+from local.aws_emulator.stack import Stack
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import emitted_telemetry
-from tests.project.stack import Stack
 
 AWS_METRICS = {
     "AWS/Lambda": ("FunctionName", {"Errors", "Throttles", "Duration"}),
@@ -29,11 +29,6 @@ AWS_METRICS = {
 COMMANDS = {"filter", "fields", "sort", "limit", "stats", "dedup", "display"}
 WORDS = {"and", "or", "in", "by", "as", "asc", "desc", "latest", "max", "count_distinct"}
 COLUMNS = 24
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +56,7 @@ def rows(widgets: list[dict[str, Any]]) -> list[list[Any]]:
 
 
 def fields_of(query: str) -> set[str]:
-    """The fields of records that a query names: no text, comment, command, function, or name of its own."""
+    """The fields of records that a query names: no text, comment, command, function, or alias."""
     code = re.sub(r'"[^"]*"|#.*|SOURCE \S+', "", query)
     words = set(re.findall(r"(?<![@\w])[a-z]\w*", code)) - COMMANDS - WORDS
     return words - set(re.findall(r"\bas (\w+)", code))
@@ -73,29 +68,29 @@ def shown(widgets: list[dict[str, Any]], title: str) -> list[list[Any]]:
     return found
 
 
-def test_every_metric_of_ours_on_the_dashboard_is_one_that_the_code_emits(widgets: list[dict[str, Any]]) -> None:
-    ours = [row for row in rows(widgets) if row[0] == "GaussDBBackup"]
-    assert ours
-    for namespace, name, dimension, value, *_ in ours:
+def test_every_application_metric_on_the_dashboard_is_emitted_by_the_code(widgets: list[dict[str, Any]]) -> None:
+    application = [row for row in rows(widgets) if row[0] == "GaussDBBackup"]
+    assert application
+    for namespace, name, dimension, value, *_ in application:
         assert (namespace, frozenset({dimension}), name) in emitted_telemetry().units, name
         assert {value} == emitted_telemetry().dimensions[dimension]
 
 
-def test_every_metric_of_ours_is_on_the_dashboard(widgets: list[dict[str, Any]]) -> None:
+def test_every_application_metric_is_on_the_dashboard(widgets: list[dict[str, Any]]) -> None:
     assert {row[1] for row in rows(widgets) if row[0] == "GaussDBBackup"} == {metric.value for metric in Metric}
 
 
-def test_every_metric_of_awss_on_the_dashboard_is_one_of_a_resource_of_the_stack(
+def test_every_aws_metric_on_the_dashboard_belongs_to_a_resource_of_the_stack(
     widgets: list[dict[str, Any]], stack: Stack
 ) -> None:
     for namespace, name, *rest in (row for row in rows(widgets) if str(row[0]).startswith("AWS/")):
         dimension, names = AWS_METRICS[namespace]
         assert name in names
         assert rest[0] == dimension
-        assert rest[1].split(".")[0] in stack.resources
+        assert rest[1].split(".")[0] in stack.template["Resources"]
 
 
-def test_units_are_those_of_the_titles(widgets: list[dict[str, Any]]) -> None:
+def test_titles_name_the_units_of_their_metrics(widgets: list[dict[str, Any]]) -> None:
     units = {name: unit for (_, _, name), unit in emitted_telemetry().units.items()}
     for word, unit, metric in (("(seconds)", "Seconds", "BackupDuration"), ("(MB)", "Megabytes", "BackupSize")):
         [title] = [each["properties"]["title"] for each in widgets if f'"{metric}"' in json.dumps(each)]
@@ -103,15 +98,17 @@ def test_units_are_those_of_the_titles(widgets: list[dict[str, Any]]) -> None:
         assert units[metric] == unit
 
 
-def test_ends_are_shown_well_and_badly_and_durations_by_average_and_maximum(widgets: list[dict[str, Any]]) -> None:
+def test_every_final_status_is_shown_and_durations_and_sizes_by_average_and_maximum(
+    widgets: list[dict[str, Any]],
+) -> None:
     ended = {row[1] for row in shown(widgets, "Backups ended")}
     assert ended == {"BackupCompleted", "BackupFailed", "BackupOverdue", "BackupMissing"}
     for title in ("Duration of a backup", "Size of a backup"):
         assert [row[-1]["stat"] for row in shown(widgets, title)] == ["Average", "Maximum"]
 
 
-def test_building_now_is_every_message_of_the_tracking_queue_wherever_it_is(widgets: list[dict[str, Any]]) -> None:
-    """Sent with a delay, put back, or due: SQS counts a message in exactly one of the three."""
+def test_building_now_counts_every_message_of_the_tracking_queue(widgets: list[dict[str, Any]]) -> None:
+    """SQS counts a message as delayed, not visible (until the next poll) or visible."""
     [[calculation], *summands] = shown(widgets, "Building now")
     assert {row[1].removeprefix("ApproximateNumberOfMessages") for row in summands} == {
         "Delayed",
@@ -138,7 +135,7 @@ def test_every_alarm_is_on_the_dashboard(widgets: list[dict[str, Any]], stack: S
     )
 
 
-def test_widgets_fit_and_do_not_cover_each_other(widgets: list[dict[str, Any]]) -> None:
+def test_widgets_fit_and_do_not_overlap(widgets: list[dict[str, Any]]) -> None:
     areas = [
         {(x, y) for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])}
         for w in widgets
@@ -147,7 +144,7 @@ def test_widgets_fit_and_do_not_cover_each_other(widgets: list[dict[str, Any]]) 
     assert not any(one & other for one, other in combinations(areas, 2))
 
 
-def test_cloudwatch_takes_the_body(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cloudwatch_accepts_the_body(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, SETTINGS[name])
     with mock_aws():
@@ -156,7 +153,7 @@ def test_cloudwatch_takes_the_body(body: str, monkeypatch: pytest.MonkeyPatch) -
         assert json.loads(cloudwatch.get_dashboard(DashboardName="d")["DashboardBody"])["widgets"]
 
 
-def test_the_last_failures_are_a_table_over_the_logs_of_every_function(
+def test_the_latest_errors_are_a_table_over_the_logs_of_every_function(
     widgets: list[dict[str, Any]], stack: Stack
 ) -> None:
     [widget] = [widget for widget in widgets if widget["type"] == "log"]
@@ -168,26 +165,26 @@ def test_the_last_failures_are_a_table_over_the_logs_of_every_function(
 
 
 def test_saved_queries_name_only_fields_that_the_code_logs(saved: dict[str, Any]) -> None:
-    assert set(saved) == {"every status of one backup", "today by instance", "slowest backups", "trouble"}
+    assert set(saved) == {"every status of one backup", "today by instance", "slowest backups", "warnings and errors"}
     for name, query in saved.items():
         assert fields_of(query["QueryString"])
         assert fields_of(query["QueryString"]) <= emitted_telemetry().fields, name
 
 
-def test_saved_queries_ask_for_messages_and_statuses_that_the_code_logs(saved: dict[str, Any]) -> None:
-    told = {str(value) for record in emitted_telemetry().records for value in record.values()}
+def test_saved_queries_filter_by_messages_and_statuses_that_the_code_logs(saved: dict[str, Any]) -> None:
+    logged = {str(value) for record in emitted_telemetry().records for value in record.values()}
     for name, query in saved.items():
         texts = set(re.findall(r'"([^"]+)"', re.sub(r"#.*", "", query["QueryString"])))
-        assert texts - {"CRITICAL"} <= told, name
+        assert texts - {"CRITICAL"} <= logged, name
 
 
-def test_saved_queries_read_logs_of_the_stack(saved: dict[str, Any], stack: Stack) -> None:
+def test_saved_queries_read_log_groups_of_the_stack(saved: dict[str, Any], stack: Stack) -> None:
     groups = set(stack.of_type("AWS::Logs::LogGroup"))
     assert all(set(query["LogGroupNames"]) <= groups for query in saved.values())
-    assert set(saved["trouble"]["LogGroupNames"]) == groups
+    assert set(saved["warnings and errors"]["LogGroupNames"]) == groups
 
 
-def test_every_command_of_a_query_is_one_of_logs_insights(saved: dict[str, Any]) -> None:
+def test_every_command_of_a_saved_query_exists_in_logs_insights(saved: dict[str, Any]) -> None:
     for query in saved.values():
         code = re.sub(r"#.*\n", "", query["QueryString"])
         assert {part.split()[0] for part in code.split("|")} <= COMMANDS

@@ -1,4 +1,4 @@
-"""Exactly the bad ends reach a person, as a text that reads well whatever is known."""
+"""A notification is sent for exactly the failure statuses, as a text that is readable whatever fields are known."""
 
 import json
 import re
@@ -13,19 +13,14 @@ from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
+from local.aws_emulator.stack import PSEUDO_PARAMETERS, Stack
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
-from tests.project.stack import Stack
 
-BAD_ENDS = {status for status in Status if status.is_failure}
+FAILURES = {status for status in Status if status.is_failure}
 NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
 ENVELOPE = {"time"}
-
-
-@pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Stack:
-    return Stack(template)
 
 
 @pytest.fixture(scope="session")
@@ -45,20 +40,20 @@ def transformer(rule: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
     """The paths, and the template's lines without their quotes."""
     [target] = rule["Targets"]
     lines = target["InputTransformer"]["InputTemplate"].splitlines()
-    assert all(re.fullmatch(r'"[^"\\]+"', line) for line in lines), "EventBridge takes a text as one string a line"
+    assert all(re.fullmatch(r'"[^"\\]+"', line) for line in lines), "EventBridge accepts a text as one string per line"
     return target["InputTransformer"]["InputPathsMap"], [line.strip('"') for line in lines]
 
 
 def render(rule: dict[str, Any], detail: dict[str, Any]) -> str:
-    """Fill in the text as EventBridge does: what an event does not have is left out."""
+    """Fill in the text as EventBridge does: a field that an event does not have is omitted."""
     paths, lines = transformer(rule)
     known = {f"$.detail.{name}": str(value) for name, value in detail.items()} | {"$.time": "2026-11-23T02:00:00Z"}
     return re.sub(r"<(\w+)>", lambda match: known.get(paths[match[1]], ""), "\n".join(lines))
 
 
 @pytest.mark.usefixtures("_aws")
-def test_exactly_the_bad_ends_match_and_each_by_one_rule(rules: dict[str, Any]) -> None:
-    """Moto's rules judge the patterns, on events as the code puts them on the bus."""
+def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, Any]) -> None:
+    """Moto evaluates the patterns, on events as the code publishes them."""
     events, sqs = boto3.client("events"), boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in rules}
     for name, rule in rules.items():
@@ -69,16 +64,16 @@ def test_exactly_the_bad_ends_match_and_each_by_one_rule(rules: dict[str, Any]) 
     detail = json.dumps(event_of(Status.FAILED))
     for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
-    told = [
+    notified = [
         Status(json.loads(message["Body"])["detail"]["status"])
         for url in queues.values()
         for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     ]
-    assert sorted(told) == sorted(BAD_ENDS)
+    assert sorted(notified) == sorted(FAILURES)
 
 
 @pytest.mark.usefixtures("_aws")
-def test_cloudformation_makes_the_rules_with_the_topic_as_their_target(template: dict[str, Any]) -> None:
+def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(template: dict[str, Any]) -> None:
     resources = {name: each for name, each in template["Resources"].items() if each["Type"] in NOTIFYING}
     body = {"Parameters": template["Parameters"], "Resources": resources}
     boto3.client("cloudformation").create_stack(
@@ -89,23 +84,25 @@ def test_cloudformation_makes_the_rules_with_the_topic_as_their_target(template:
     [topic] = [item["TopicArn"] for item in boto3.client("sns").list_topics()["Topics"]]
     events = boto3.client("events")
     names = [rule["Name"] for rule in events.list_rules(EventBusName="default")["Rules"]]
-    assert len(names) == len(BAD_ENDS)
+    assert len(names) == len(FAILURES)
     for name in names:
         [target] = events.list_targets_by_rule(Rule=name)["Targets"]
         assert target["Arn"] == topic
         assert "https://wiki.example/runbook#backup-" in target["InputTransformer"]["InputTemplate"]
 
 
-def test_rules_listen_to_what_the_code_says_where_it_says_it(rules: dict[str, Any], template: dict[str, Any]) -> None:
+def test_rules_match_the_source_the_detail_type_and_the_bus_of_the_code(
+    rules: dict[str, Any], template: dict[str, Any]
+) -> None:
     for rule in rules.values():
         assert rule["EventPattern"]["source"] == [SOURCE]
         assert rule["EventPattern"]["detail-type"] == [DETAIL_TYPE]
     raw = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
-    functions = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(functions["EVENT_BUS_NAME"])}
+    function = template["Resources"]["TrackBackupsFunction"]["Properties"]["Environment"]["Variables"]
+    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(function["EVENT_BUS_NAME"])}
 
 
-def test_every_path_is_a_field_that_the_code_puts_into_events(rules: dict[str, Any]) -> None:
+def test_every_path_is_a_field_of_the_events_of_the_code(rules: dict[str, Any]) -> None:
     known = {f"$.detail.{field}" for field in event_of(Status.FAILED)} | {f"$.{field}" for field in ENVELOPE}
     for rule in rules.values():
         paths, lines = transformer(rule)
@@ -113,7 +110,7 @@ def test_every_path_is_a_field_that_the_code_puts_into_events(rules: dict[str, A
         assert set(re.findall(r"<(\w+)>", "\n".join(lines))) == set(paths)
 
 
-def test_a_field_that_may_be_unknown_ends_its_line_behind_a_label(rules: dict[str, Any]) -> None:
+def test_a_field_that_may_be_unknown_ends_its_line_after_a_label(rules: dict[str, Any]) -> None:
     always = set(event_of(Status.MISSING, bare=True)) | ENVELOPE
     for rule in rules.values():
         paths, lines = transformer(rule)
@@ -123,7 +120,7 @@ def test_a_field_that_may_be_unknown_ends_its_line_behind_a_label(rules: dict[st
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["all known", "little known"])
-def test_a_text_says_what_happened_to_which_backup_of_which_instance_and_where_to_read_on(
+def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_runbook(
     rules: dict[str, Any], root: Path, *, bare: bool
 ) -> None:
     runbook = (root / "docs" / "operations.md").read_text()
@@ -139,38 +136,38 @@ def test_a_text_says_what_happened_to_which_backup_of_which_instance_and_where_t
         assert not re.search(r"[<>{}]|None|null", text)
 
 
-def test_the_topic_lets_in_the_rules_and_the_alarms_of_this_stack(stack: Stack) -> None:
+def test_the_topic_accepts_the_rules_and_the_alarms_of_this_stack(stack: Stack) -> None:
     [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
     statements = {each["Principal"]["Service"]: each for each in policy["PolicyDocument"]["Statement"]}
     assert set(statements) == {"events.amazonaws.com", "cloudwatch.amazonaws.com"}
     assert {each["Action"] for each in statements.values()} == {"sns:Publish"}
     condition = statements["cloudwatch.amazonaws.com"]["Condition"]
-    assert condition["StringEquals"] == {"aws:SourceAccount": "AWS::AccountId"}
+    assert condition["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
     pattern = condition["ArnLike"]["aws:SourceArn"].rpartition(":alarm:")[2]
     names = [alarm["AlarmName"] for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()]
     assert [name for name in names if not fnmatchcase(name, pattern)] == []
 
 
-def test_eventbridge_is_let_in_without_a_condition_which_it_would_not_meet(stack: Stack) -> None:
+def test_eventbridge_may_publish_without_a_condition_which_it_does_not_support(stack: Stack) -> None:
     [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
     for statement in policy["PolicyDocument"]["Statement"]:
         assert ("Condition" in statement) == (statement["Principal"]["Service"] != "events.amazonaws.com")
 
 
-def test_no_key_that_would_silence_the_topic(stack: Stack) -> None:
-    """With the key that AWS manages neither EventBridge nor alarms can publish."""
+def test_the_topic_has_no_key_that_would_prevent_publishing(stack: Stack) -> None:
+    """With the key managed by AWS neither EventBridge nor alarms can publish."""
     [topic] = stack.of_type("AWS::SNS::Topic").values()
     assert "KmsMasterKeyId" not in topic
 
 
-def test_an_address_is_subscribed_only_when_there_is_one(template: dict[str, Any], stack: Stack) -> None:
+def test_the_subscription_exists_only_with_an_address(template: dict[str, Any], stack: Stack) -> None:
     [subscription] = stack.of_type("AWS::SNS::Subscription")
     assert template["Resources"][subscription]["Condition"] == "HasEmail"
     assert template["Resources"][subscription]["Properties"]["Endpoint"] == {"Ref": "NotificationEmail"}
 
 
 @pytest.mark.parametrize("address", ['say "no"', "a\\b", "<x>", "two words"])
-def test_a_runbooks_address_that_would_break_the_texts_is_refused(template: dict[str, Any], address: str) -> None:
+def test_a_runbook_address_that_would_break_the_texts_is_rejected(template: dict[str, Any], address: str) -> None:
     pattern = template["Parameters"]["RunbookUrl"]["AllowedPattern"]
     assert not re.fullmatch(pattern, address)
     assert re.fullmatch(pattern, "https://wiki.example/a?b=c&d")

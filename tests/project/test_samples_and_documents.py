@@ -33,7 +33,7 @@ def test_each_sample_of_create_backup_is_what_its_name_says(sample: Path) -> Non
             parse_backup_request(data, default_time=NOW, now=NOW)
 
 
-def test_there_is_a_sample_for_each_way_of_calling() -> None:
+def test_there_is_a_sample_for_each_kind_of_call() -> None:
     assert {sample.stem for sample in SAMPLES} >= {"direct", "schedule", "queue_message"}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -30,47 +31,23 @@ class Reporter(Protocol):
         """Report that a message went to the dead-letter queue."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Consumer:
-    """Consumes the messages of one queue."""
+    """What the messages of one queue are consumed with.
 
-    def __init__(
-        self,
-        *,
-        queue: Queue,
-        dead_letter_queue: Queue,
-        max_age: timedelta,
-        reporter: Reporter,
-        now: Callable[[], datetime],
-        jitter: Callable[[], float],
-    ) -> None:
-        """`max_age` is how long after it was sent a message is retried; `jitter` returns a number from 0 to 1."""
-        self._queue = queue
-        self._dead_letter_queue = dead_letter_queue
-        self._max_age = max_age
-        self._reporter = reporter
-        self._now = now
-        self._jitter = jitter
+    `max_age` is how long after it was sent a message is retried; `jitter` returns a number from 0 to 1.
+    """
+
+    queue: Queue
+    dead_letter_queue: Queue
+    max_age: timedelta
+    reporter: Reporter
+    now: Callable[[], datetime]
+    jitter: Callable[[], float]
 
     def receive(self, event: object, *, context: Context) -> "Batch":
         """Return the batch of an event. Raises `InvalidRequest` when the event is none."""
         return Batch(parse_batch(event), self, context)
-
-    def retry_delay_after(self, message: Message, error: Exception) -> timedelta | None:
-        """Return after which delay a failed message is received again; `None` once the dead-letter queue has it."""
-        age = self._now() - message.sent_at
-        delay = retry_delay(error, attempt=message.attempt, age=age, max_age=self._max_age, jitter=self._jitter())
-        if delay is None and self._dead_letter_queue.send_dead_letter(message, error):
-            self._reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
-            return None
-        return delay or SHORT_DELAY
-
-    def is_poison(self, message: Message) -> bool:
-        """Return whether the message has ended its function at each delivery."""
-        return is_poison(attempt=message.attempt, age=self._now() - message.sent_at, max_age=self._max_age)
-
-    def retry_later(self, delays: dict[str, timedelta]) -> None:
-        """Make messages, named by their receipt handles, visible again after a delay."""
-        self._queue.change_visibility(delays)
 
 
 class Batch:
@@ -89,9 +66,10 @@ class Batch:
     def __iter__(self) -> Iterator[Message]:
         """Yield the messages to process, while there is time: the others are retried later or dead-lettered."""
         for message in self._messages:
-            if self._consumer.is_poison(message):
+            age = self._consumer.now() - message.sent_at
+            if is_poison(attempt=message.attempt, age=age, max_age=self._consumer.max_age):
                 text = f"delivered {message.attempt} times, and the function ended before it had finished"
-                self._fail(message, PoisonMessage(text))
+                self._retry_or_dead_letter(message, PoisonMessage(text))
             elif self._context.get_remaining_time_in_millis() < TIME_PER_MESSAGE.total_seconds() * 1000:
                 self._delays[message] = SHORT_DELAY
             else:
@@ -103,14 +81,20 @@ class Batch:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
-            self._fail(message, error)
+            self._retry_or_dead_letter(message, error)
 
     def finish(self) -> dict[str, Any]:
         """Return Lambda's response, which names the messages to be delivered again."""
-        self._consumer.retry_later({message.receipt_handle: delay for message, delay in self._delays.items()})
+        delays = {message.receipt_handle: delay for message, delay in self._delays.items()}
+        self._consumer.queue.change_visibility(delays)
         return batch_response(self._delays)
 
-    def _fail(self, message: Message, error: Exception) -> None:
-        delay = self._consumer.retry_delay_after(message, error)
-        if delay is not None:
-            self._delays[message] = delay
+    def _retry_or_dead_letter(self, message: Message, error: Exception) -> None:
+        """Send a message to the dead-letter queue, or note after which delay it is received again."""
+        consumer = self._consumer
+        age = consumer.now() - message.sent_at
+        delay = retry_delay(error, attempt=message.attempt, age=age, max_age=consumer.max_age, jitter=consumer.jitter())
+        if delay is None and consumer.dead_letter_queue.send_dead_letter(message, error):
+            consumer.reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
+        else:
+            self._delays[message] = delay or SHORT_DELAY

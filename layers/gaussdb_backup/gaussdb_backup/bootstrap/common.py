@@ -92,12 +92,11 @@ class ApiClients:
             source,
             timeout=settings.http_timeout_seconds,
             now=runtime.now,
-            circuit_breaker=circuit_breaker,
             on_api_version_switch=partial(self._reporter.api_version_switched, connection=connection),
             sleep=runtime.sleep,
             transport=runtime.transport,
         )
-        return GaussDBApi(session)
+        return GaussDBApi(session, circuit_breaker=circuit_breaker)
 
 
 def make_reporter[T: Reporter](kind: type[T], settings: Settings, logger: Logger) -> T:

@@ -1,9 +1,9 @@
 """The operations of the GaussDB(for MySQL) API that backups need."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -19,6 +19,13 @@ MAX_DELETIONS = 50
 """Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
 
 
+class CircuitBreaker(Protocol):
+    """What may refuse a call before it is made."""
+
+    def call[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function, or raise in its place."""
+
+
 class GaussDBApi:
     """The API of one cloud project.
 
@@ -27,8 +34,12 @@ class GaussDBApi:
     once they may have taken effect. Not safe for several threads at a time.
     """
 
-    def __init__(self, session: Session, *, max_pages: int = MAX_PAGES) -> None:
+    def __init__(
+        self, session: Session, *, circuit_breaker: CircuitBreaker | None = None, max_pages: int = MAX_PAGES
+    ) -> None:
+        """`circuit_breaker` may refuse a call before it is made."""
         self._session = session
+        self._circuit_breaker = circuit_breaker
         self._max_pages = max_pages
 
     def close(self) -> None:
@@ -43,7 +54,7 @@ class GaussDBApi:
         request = ApiRequest(
             "create backup", "POST", "/backups/create", self._session.api_prefix, is_mutating=True, body=body
         )
-        response = self._session.send(request)
+        response = self._call(self._session.send, request)
         content = parse_body(response.content) or {}
         try:
             return CreatedBackup.model_validate({"backup": content["backup"], "job_id": content.get("job_id")})
@@ -82,7 +93,9 @@ class GaussDBApi:
 
     def delete_backup(self, backup_id: str) -> None:
         """Request the deletion of one backup; it stays in the list for a while."""
-        self._session.send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
+        self._call(
+            self._session.send, ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True)
+        )
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
         """Request the deletion of at most 50 backups; what was refused is in the result, not raised."""
@@ -91,7 +104,7 @@ class GaussDBApi:
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
         body: dict[str, object] = {"backup_ids": list(backup_ids)}
         request = ApiRequest("delete backups", "DELETE", "/backups", "v3", is_mutating=True, body=body)
-        response = self._session.send(request)
+        response = self._call(self._session.send, request)
         content = parse_body(response.content)
         if content is None:
             raise _unusable(request, response, "is malformed")
@@ -117,6 +130,9 @@ class GaussDBApi:
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
         return (Instance.model_validate(item) for item in self._list(request, "instances"))
 
+    def _call(self, send: Callable[[ApiRequest], ApiResponse], request: ApiRequest) -> ApiResponse:
+        return self._circuit_breaker.call(send, request) if self._circuit_breaker else send(request)
+
     def _list(self, request: ApiRequest, key: str) -> Iterator[dict[str, Any]]:
         """Yield the records of all pages, each once: a record that moves between pages is returned twice."""
         seen: set[str] = set()
@@ -131,7 +147,7 @@ class GaussDBApi:
 
     def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> list[dict[str, Any]]:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}
-        response = self._session.read(replace(request, parameters=parameters))
+        response = self._call(self._session.read, replace(request, parameters=parameters))
         items = (parse_body(response.content) or {}).get(key)
         if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
             raise _unusable(request, response, f"has no list of {key}")

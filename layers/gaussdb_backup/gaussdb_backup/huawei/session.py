@@ -1,4 +1,4 @@
-"""The session of one connection: authentication, API prefix, retries of reads, circuit breaker."""
+"""The session of one connection: authentication, API prefix, retries of reads."""
 
 import json
 import time
@@ -36,15 +36,8 @@ class ConnectionSource(Protocol):
         """Read it again."""
 
 
-class CircuitBreaker(Protocol):
-    """What may refuse a call before it is made."""
-
-    def call[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function, or raise in its place."""
-
-
 class Session:
-    """Sends requests for one connection. Refused credentials are read again once. Not safe for several threads."""
+    """Sends requests for one connection. Not safe for several threads."""
 
     def __init__(
         self,
@@ -52,7 +45,6 @@ class Session:
         *,
         timeout: timedelta,
         now: Callable[[], datetime],
-        circuit_breaker: CircuitBreaker | None = None,
         on_api_version_switch: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
@@ -61,7 +53,6 @@ class Session:
         self._source = source
         self._timeout = timeout
         self._now = now
-        self._circuit_breaker = circuit_breaker
         self._on_api_version_switch = on_api_version_switch
         self._transport = transport
         self._connection: Connection | None = None
@@ -92,12 +83,10 @@ class Session:
         return response
 
     def send(self, request: ApiRequest) -> ApiResponse:
-        """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`."""
-        if self._circuit_breaker is None:
-            return self._send_rereading_secret(request)
-        return self._circuit_breaker.call(self._send_rereading_secret, request)
+        """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`.
 
-    def _send_rereading_secret(self, request: ApiRequest) -> ApiResponse:
+        Refused credentials are read again, and where they have changed the request is sent once more.
+        """
         try:
             return self._send_on_served_path(request, self._source.current())
         except CredentialsRefused:

@@ -1,14 +1,15 @@
-"""Both clouds, the functions and the queues of the demo, running."""
+"""Both emulated clouds, the functions and the queues of the demo, running."""
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from local import aws_emulator, gaussdb_emulator
-from local.aws_emulator.event_source_mapping import EventSourceMapping as Pump
+from local.aws_emulator.event_source_mapping import EventSourceMapping
 from local.isolation import isolated
 
 from . import scenario
@@ -17,7 +18,7 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 @dataclass
-class World:
+class Environment:
     """Everything that runs; `output` is all that the functions print."""
 
     cloud: gaussdb_emulator.Cloud
@@ -25,19 +26,28 @@ class World:
     create: aws_emulator.LocalFunction
     dispatch: aws_emulator.LocalFunction
     output: io.StringIO
-    requests: Pump
-    tracking: Pump
+    backup_queue: EventSourceMapping
+    tracking_queue: EventSourceMapping
     events_url: str
     events: list[dict[str, Any]] = field(default_factory=list)
+    _records: list[dict[str, Any]] = field(default_factory=list)
+    _read: int = 0
+
+    @cached_property
+    def _sqs(self) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        return self.aws.client("sqs")
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """The log records of the functions so far."""
-        lines = (json.loads(line) for line in self.output.getvalue().splitlines() if line.startswith("{"))
-        return [line for line in lines if "_aws" not in line]
+        printed = self.output.getvalue()
+        new, self._read = printed[self._read :], len(printed)
+        lines = (json.loads(line) for line in new.splitlines() if line.startswith("{"))
+        self._records.extend(line for line in lines if "_aws" not in line)
+        return self._records
 
     def schedule_payload(self, scheduled_time: str) -> dict[str, Any]:
-        """Return what the template's schedule sends, as EventBridge Scheduler fills it in."""
+        """Return the payload of the template's schedule, completed as EventBridge Scheduler does."""
         schedule = self.aws.stack.event("DispatchBackupsFunction", "ScheduleV2")
         text = self.aws.stack.resolve(schedule["Input"]).replace(SCHEDULED_TIME, scheduled_time)
         payload: dict[str, Any] = json.loads(text)
@@ -45,33 +55,28 @@ class World:
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request to BackupQueue."""
-        self.aws.client("sqs").send_message(
-            QueueUrl=self.aws.stack.resources["BackupQueue"], MessageBody=json.dumps(request)
-        )
+        self._sqs.send_message(QueueUrl=self.aws.stack.resources["BackupQueue"], MessageBody=json.dumps(request))
 
-    def waiting(self) -> int:
-        """Count the requests that are still in BackupQueue or were set aside in its dead-letter queue."""
+    def count_waiting(self) -> int:
+        """Count the requests in BackupQueue and in its dead-letter queue."""
         return sum(self._count(name) for name in ("BackupQueue", "BackupDeadLetterQueue"))
 
     def _count(self, queue: str) -> int:
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
-        answer = self.aws.client("sqs").get_queue_attributes(
-            QueueUrl=self.aws.stack.resources[queue], AttributeNames=names
-        )
-        return sum(int(answer["Attributes"][name]) for name in names)
+        response = self._sqs.get_queue_attributes(QueueUrl=self.aws.stack.resources[queue], AttributeNames=names)
+        return sum(int(response["Attributes"][name]) for name in names)
 
     def collect_events(self) -> None:
-        """Take what came over the bus."""
-        sqs = self.aws.client("sqs")
-        while messages := sqs.receive_message(QueueUrl=self.events_url, MaxNumberOfMessages=10).get("Messages"):
+        """Add the events that arrived on the bus since the last call to `events`."""
+        while messages := self._sqs.receive_message(QueueUrl=self.events_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self.events.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=self.events_url, ReceiptHandle=message["ReceiptHandle"])
+                self._sqs.delete_message(QueueUrl=self.events_url, ReceiptHandle=message["ReceiptHandle"])
 
 
 @contextmanager
-def start() -> Iterator[World]:
-    """Start both clouds, put the secret, load the functions; stop everything at the end."""
+def start() -> Iterator[Environment]:
+    """Start both clouds, store the secret, load the functions; stop everything at the end."""
     cloud = gaussdb_emulator.Cloud(scenario.FLEET)
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)
@@ -84,15 +89,15 @@ def start() -> Iterator[World]:
         output = io.StringIO()
         create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
         track = _load(stack, aws, "track_backups", "TrackBackupsFunction", output)
-        yield World(
+        yield Environment(
             cloud=cloud,
             aws=aws,
             create=create,
             dispatch=_load(stack, aws, "dispatch_backups", "DispatchBackupsFunction", output),
             output=output,
-            requests=_pump(aws, create, "CreateBackupFunction", "BackupQueue"),
-            tracking=_pump(aws, track, "TrackBackupsFunction", "TrackingQueue"),
-            events_url=_listen(aws),
+            backup_queue=_map(aws, _retry_soon(aws, create), "CreateBackupFunction", "BackupQueue"),
+            tracking_queue=_map(aws, track, "TrackBackupsFunction", "TrackingQueue"),
+            events_url=_subscribe(aws),
         )
 
 
@@ -109,20 +114,43 @@ def _load(
         ALLOW_HTTP_ENDPOINT="true",
         TRACK_FIRST_DELAY_SECONDS="1",
         TRACK_MAX_DELAY_SECONDS="2",
-        TRACK_DEADLINE_SECONDS=str(scenario.ENDS_OVERDUE_AFTER_SECONDS),
+        TRACK_DEADLINE_SECONDS=str(scenario.OVERDUE_AFTER_SECONDS),
     )
     function = aws_emulator.LocalFunction(folder, environment | aws.environment, output)
     stack.callback(function.close)
     return function
 
 
-def _pump(aws: aws_emulator.LocalAws, function: aws_emulator.LocalFunction, logical_id: str, queue: str) -> Pump:
+def _map(
+    aws: aws_emulator.LocalAws, invoke: Callable[[dict[str, Any]], Any], logical_id: str, queue: str
+) -> EventSourceMapping:
     batch_size = aws.stack.event(logical_id, "SQS")["BatchSize"]
-    return Pump(aws.stack.resources[queue], function, sqs=aws.client("sqs"), batch_size=batch_size)
+    return EventSourceMapping(aws.stack.resources[queue], invoke, sqs=aws.client("sqs"), batch_size=batch_size)
 
 
-def _listen(aws: aws_emulator.LocalAws) -> str:
-    """Have the events of the bus come to a queue of the demo."""
+def _retry_soon(
+    aws: aws_emulator.LocalAws, function: aws_emulator.LocalFunction
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Shorten the visibility timeout that the function gave to each request it deferred: the demo need not wait."""
+    sqs, url = aws.client("sqs"), aws.stack.resources["BackupQueue"]
+
+    def invoke(event: dict[str, Any]) -> dict[str, Any]:
+        response: dict[str, Any] = function(event)
+        deferred = {item["itemIdentifier"] for item in response["batchItemFailures"]}
+        for record in event["Records"]:
+            if record["messageId"] in deferred:
+                sqs.change_message_visibility(
+                    QueueUrl=url,
+                    ReceiptHandle=record["receiptHandle"],
+                    VisibilityTimeout=scenario.RETRY_AFTER_SECONDS,
+                )
+        return response
+
+    return invoke
+
+
+def _subscribe(aws: aws_emulator.LocalAws) -> str:
+    """Send the events of the bus to a queue of the demo; return the queue's address."""
     sqs, events = aws.client("sqs"), aws.client("events")
     url: str = sqs.create_queue(QueueName="demo-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -1,0 +1,99 @@
+"""Work for a key is executed once, whoever executes it, on a table of moto's."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gaussdb_backup.aws.idempotency import RECORD_TTL, Idempotency
+from gaussdb_backup.errors import TryLater
+from tests.helpers.crash import Crash
+from tests.helpers.deployment import make_state_table
+
+KEY = {"connection": "default", "instance_id": "i", "name": "nightly", "scheduled_time": "2026-11-23T01:30:00+00:00"}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def idempotency(monkeypatch: pytest.MonkeyPatch) -> Iterator[Idempotency]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        make_state_table()
+        yield Idempotency("state", client=boto3.client("dynamodb"))
+
+
+def execute(idempotency: Idempotency, result: str, **changes: str) -> Any:
+    """Return the saved result, or do the work and save this one."""
+    with idempotency.run_once({**KEY, **changes}, remaining_time=MINUTE) as execution:
+        if execution.result is None:
+            execution.result = {"result": result}
+    return execution.result["result"]
+
+
+def records() -> list[Any]:
+    return list(boto3.resource("dynamodb").Table("state").scan()["Items"])
+
+
+def test_the_first_result_is_returned_to_every_later_execution(idempotency: Idempotency) -> None:
+    assert [execute(idempotency, "first"), execute(idempotency, "second")] == ["first", "first"]
+
+
+@pytest.mark.parametrize("field", KEY)
+def test_another_value_of_any_field_is_another_key(idempotency: Idempotency, field: str) -> None:
+    execute(idempotency, "first")
+    assert execute(idempotency, "second", **{field: "another"}) == "second"
+
+
+def test_nobody_else_executes_a_key_while_somebody_does(idempotency: Idempotency) -> None:
+    with idempotency.run_once(KEY, remaining_time=MINUTE) as execution:
+        with pytest.raises(TryLater, match="another function is creating this backup"):
+            execute(idempotency, "second")
+        execution.result = {"result": "first"}
+    assert execute(idempotency, "third") == "first"
+
+
+def test_after_an_error_the_next_execution_starts_at_once(idempotency: Idempotency) -> None:
+    with pytest.raises(KeyError), idempotency.run_once(KEY, remaining_time=MINUTE):
+        raise KeyError
+    assert records() == []
+    assert execute(idempotency, "second") == "second"
+
+
+def test_after_a_crash_the_next_execution_starts_when_the_function_would_have_ended(idempotency: Idempotency) -> None:
+    with pytest.raises(Crash), idempotency.run_once(KEY, remaining_time=MINUTE):
+        raise Crash
+    with pytest.raises(TryLater):
+        execute(idempotency, "second")
+    [record] = records()
+    expired = int(str(record["in_progress_expiration"])) - 61_000
+    boto3.resource("dynamodb").Table("state").put_item(Item={**record, "in_progress_expiration": expired})
+    assert execute(idempotency, "third") == "third"
+
+
+def test_a_result_is_saved_for_two_hours(idempotency: Idempotency) -> None:
+    execute(idempotency, "first")
+    [record] = records()
+    assert timedelta(hours=2) == RECORD_TTL
+    expired = int(str(record["expiration"])) - 2 * 3600
+    boto3.resource("dynamodb").Table("state").put_item(Item={**record, "expiration": expired - 1})
+    assert execute(idempotency, "second") == "second"
+
+
+def lose_the_table(idempotency: Idempotency, moment: str) -> None:
+    table = boto3.client("dynamodb")
+    if moment == "start":
+        table.delete_table(TableName="state")
+    with idempotency.run_once(KEY, remaining_time=MINUTE) as execution:
+        table.delete_table(TableName="state")
+        if moment == "error":
+            raise KeyError
+        execution.result = {"result": "first"}
+
+
+@pytest.mark.parametrize("moment", ["start", "end", "error"])
+def test_a_table_that_does_not_respond_is_worth_another_attempt(idempotency: Idempotency, moment: str) -> None:
+    with pytest.raises(TryLater, match="does not respond .ResourceNotFoundException"):
+        lose_the_table(idempotency, moment)

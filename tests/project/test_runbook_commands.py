@@ -1,0 +1,136 @@
+"""The commands of the runbook work as typed: they are run in a shell whose `aws` and `make` record their arguments."""
+
+import json
+import os
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from gaussdb_backup.domain.backup_request import parse_backup_request
+from local.aws_emulator.stack import Stack
+
+AWS = """#!/bin/sh
+{ printf '%s\\t' "$@"; echo; } >> "$RECORDED_AWS"
+case "$1 $2" in
+    "cloudformation describe-stack-resource") echo "$6" ;;
+    "lambda list-event-source-mappings") echo 5f5d7d0a-1111-2222-3333-444455556666 ;;
+    "sqs get-queue-attributes") echo "$4" ;;
+esac
+"""
+MAKE = """#!/bin/sh
+echo "$@" >> "$RECORDED_MAKE"
+"""
+COMMANDS = ("aws ", "id_of ", "arn_of ", "messages ", "logs ", "make ")
+GLOBAL_OPTIONS = {"--query", "--output", "--cli-binary-format"}
+CUSTOM_COMMANDS = {("logs", "tail"): {"--since"}}
+"""Commands that the AWS CLI has beyond the operations of the API, with their options."""
+RESOURCE_OPTIONS = {
+    "--logical-resource-id": None,
+    "--queue-url": "AWS::SQS::Queue",
+    "--source-arn": "AWS::SQS::Queue",
+    "--destination-arn": "AWS::SQS::Queue",
+    "--function-name": "AWS::Serverless::Function",
+}
+"""Options that name a resource of the stack, with its type."""
+
+
+@pytest.fixture(scope="module")
+def script(runbook: str) -> str:
+    """Every block of the runbook, then every command within its text."""
+    fence = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", runbook, flags=re.MULTILINE | re.DOTALL))
+    return "\n".join([*fence.findall(runbook), *(span for span in spans if span.startswith(COMMANDS))])
+
+
+@pytest.fixture(scope="module")
+def recorded(script: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The recorded calls of each program, one line each, and the errors of the shell."""
+    folder = tmp_path_factory.mktemp("commands")
+    files = {name: folder / f"{name}.txt" for name in ("aws", "make")}
+    for name, program in (("aws", AWS), ("make", MAKE)):
+        (folder / name).write_text(program)
+        (folder / name).chmod(0o755)
+    environment = {f"RECORDED_{name.upper()}": str(file) for name, file in files.items()}
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["sh", "-u", "-c", script], env={"PATH": path, **environment}, capture_output=True, text=True, check=False
+    )
+    return {name: file.read_text().splitlines() for name, file in files.items()} | {"sh": result.stderr.splitlines()}
+
+
+@pytest.fixture(scope="module")
+def calls(recorded: dict[str, list[str]]) -> list[list[str]]:
+    """The arguments of each call of the AWS CLI."""
+    return [line.removesuffix("\t").split("\t") for line in recorded["aws"]]
+
+
+def options_of(call: list[str]) -> dict[str, str]:
+    """The options of a call, with their values; a switch has none."""
+    return {
+        word: "" if value.startswith("--") else value for word, value in pairwise([*call, ""]) if word.startswith("--")
+    }
+
+
+def test_the_shell_reports_no_error(recorded: dict[str, list[str]]) -> None:
+    assert recorded["sh"] == []
+
+
+def test_every_aws_command_has_the_options_of_its_operation(calls: list[list[str]]) -> None:
+    session = Session()
+    for service, command, *rest in calls:
+        given = set(options_of(rest))
+        if (service, command) in CUSTOM_COMMANDS:
+            assert given <= CUSTOM_COMMANDS[service, command]
+            continue
+        model = session.get_service_model(service)
+        [name] = [name for name in model.operation_names if xform_name(name, "-") == command]
+        shape: Any = model.operation_model(name).input_shape
+        options = {f"--{xform_name(member, '-')}" for member in shape.members}
+        switches = {f"--no-{xform_name(m, '-')}" for m, kind in shape.members.items() if kind.type_name == "boolean"}
+        assert given <= options | switches | GLOBAL_OPTIONS, command
+        assert {f"--{xform_name(member, '-')}" for member in shape.required_members} <= given, command
+
+
+def test_every_resource_of_a_command_has_the_type_that_the_command_needs(calls: list[list[str]], stack: Stack) -> None:
+    types = {name: resource["Type"] for name, resource in stack.template["Resources"].items()}
+    named = [(option, value) for call in calls for option, value in options_of(call).items()]
+    resources = [(option, value) for option, value in named if option in RESOURCE_OPTIONS]
+    assert {option for option, _ in resources} == set(RESOURCE_OPTIONS)
+    for option, value in resources:
+        assert types[value] == (RESOURCE_OPTIONS[option] or types[value]), option
+    groups = [call[2] for call in calls if call[:2] == ["logs", "tail"]]
+    assert {types[group] for group in groups} == {"AWS::Logs::LogGroup"}
+
+
+def test_redriving_moves_the_messages_of_a_dead_letter_queue_to_its_source(
+    calls: list[list[str]], stack: Stack
+) -> None:
+    moves = [options_of(call) for call in calls if call[1] == "start-message-move-task"]
+    sources = {
+        queue["RedrivePolicy"]["deadLetterTargetArn"].partition(".")[0]: name
+        for name, queue in stack.of_type("AWS::SQS::Queue").items()
+        if "RedrivePolicy" in queue
+    }
+    assert {move["--source-arn"]: move["--destination-arn"] for move in moves} == sources
+
+
+def test_the_request_of_the_runbook_is_valid_and_belongs_to_now(calls: list[list[str]]) -> None:
+    [sent] = [options_of(call) for call in calls if call[1] == "send-message"]
+    now = datetime.now(UTC)
+    request = parse_backup_request(json.loads(sent["--message-body"]), default_time=now, now=now)
+    assert sent["--queue-url"] == "BackupQueue"
+    assert request.connection == "default"
+    assert abs(request.scheduled_time - now) < timedelta(minutes=5)
+
+
+def test_the_make_targets_of_the_runbook_exist(recorded: dict[str, list[str]], root: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    assert recorded["make"]
+    assert {call.split()[0] for call in recorded["make"]} <= targets
