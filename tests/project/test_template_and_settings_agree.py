@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from gaussdb_backup.settings import Settings
-
 
 def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return {
@@ -12,18 +10,6 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
         for name, resource in template["Resources"].items()
         if resource["Type"] == kind
     }
-
-
-def test_every_setting_is_in_the_readme(readme: str) -> None:
-    assert [name for name in (field.upper() for field in Settings.model_fields) if f"`{name}`" not in readme] == []
-
-
-def test_every_parameter_is_in_the_readme_and_has_a_default_and_a_description(
-    template: dict[str, Any], readme: str
-) -> None:
-    for name, parameter in template["Parameters"].items():
-        assert f"`{name}`" in readme
-        assert {"Default", "Description"} <= set(parameter), name
 
 
 def statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
