@@ -68,6 +68,7 @@ class Scenario:
     environment: dict[str, str]
     transport: httpx.BaseTransport
     sqs: InMemorySqs
+    table: Any
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
 
     @property
@@ -136,13 +137,12 @@ class Scenario:
         """Move the clock. Powertools reads the machine's, so what is on the table becomes older instead."""
         by = when - self.clock()
         self.clock.now = when
-        table = boto3.resource("dynamodb").Table("state")
-        for item in table.scan()["Items"]:
-            if "in_progress_expiration" in item:
+        for item in self.table.scan()["Items"]:
+            if item.get("status") == "INPROGRESS":
                 expiration = int(str(item["in_progress_expiration"])) - int(by.total_seconds() * 1000)
-                table.put_item(Item={**item, "in_progress_expiration": expiration})
+                self.table.put_item(Item={**item, "in_progress_expiration": expiration})
             if "opened_at" in item:
-                table.put_item(Item={**item, "opened_at": int(str(item["opened_at"])) - int(by.total_seconds())})
+                self.table.put_item(Item={**item, "opened_at": int(str(item["opened_at"])) - int(by.total_seconds())})
 
     def final_statuses(self) -> dict[str, str]:
         """The final status of each backup, by id, as it was published."""
@@ -166,5 +166,5 @@ def start_scenario(**settings: str) -> Iterator[Scenario]:
         make_state_table()
         boto3.client("secretsmanager").create_secret(Name="gaussdb-backup/default", SecretString=json.dumps(secret))
         transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
-        yield Scenario(clock, cloud, environment, transport, sqs)
+        yield Scenario(clock, cloud, environment, transport, sqs, boto3.resource("dynamodb").Table("state"))
     boto3.DEFAULT_SESSION = None

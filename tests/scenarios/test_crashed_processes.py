@@ -14,6 +14,8 @@ from tests.helpers.crash import CRASH_POINTS
 from tests.helpers.crash_process import EXIT_STATUS, run
 from tests.helpers.gaussdb import KEY, ORDERS, PROJECT, make_cloud
 
+pytestmark = pytest.mark.slow
+
 SPAWN = multiprocessing.get_context("spawn")
 
 

@@ -1,11 +1,11 @@
-"""Following costs far less than one call per backup and look."""
+"""Tracking costs far less than one call per backup and poll."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
-
+from gaussdb_backup.domain.backup_request import parse_backup_request
+from gaussdb_backup.domain.models import Backup
+from gaussdb_backup.domain.tracking import make_tracking_message
 from local import gaussdb_emulator
 from tests.helpers.clock import RUN
 from tests.helpers.scenario import Scenario, start_scenario
@@ -13,38 +13,36 @@ from tests.helpers.scenario import Scenario, start_scenario
 BACKUPS = 1_000
 
 
-@pytest.fixture
-def scenario() -> Iterator[Scenario]:
-    with start_scenario() as scenario:
-        scenario.cloud.add_instances(
-            *(
-                gaussdb_emulator.Instance(
-                    id=f"{number:032x}in07", name=f"db-{number}", backup_seconds=600 + number % 3600
-                )
-                for number in range(10_000, 10_000 + BACKUPS)
-            )
+def start_backup(scenario: Scenario, number: int) -> None:
+    """Start a backup of an instance of its own, and have it tracked as `create_backup` does."""
+    instance = gaussdb_emulator.Instance(id=f"{number:032x}in07", name=f"db-{number}")
+    scenario.cloud.add_instances(instance)
+    [backup_id] = scenario.cloud.add_backups(
+        gaussdb_emulator.PastBackup(
+            instance_id=instance.id, name="nightly", begin_time=scenario.clock(), seconds=600 + number % 3600
         )
-        yield scenario
+    )
+    request = parse_backup_request({"instance_id": instance.id}, default_time=RUN, now=RUN)
+    backup = Backup(id=backup_id, name="nightly", begin_time=scenario.clock())
+    message = make_tracking_message(request, backup, now=scenario.clock(), time_limit=timedelta(hours=6))
+    scenario.tracking.send(message.model_dump_json(exclude_none=True), delay=timedelta(seconds=60))
 
 
 def test_a_thousand_backups_building_at_once_cost_at_most_a_twenty_fifth_of_a_call_per_poll(
-    scenario: Scenario, measurement: Callable[[str], None]
+    measurement: Callable[[str], None],
 ) -> None:
-    for number in range(10_000, 10_000 + BACKUPS):
-        request = {"instance_id": f"{number:032x}in07", "name_template": "nightly", "scheduled_time": RUN.isoformat()}
-        scenario.requests.send(json.dumps(request))
-    create, track = scenario.function("create_backup"), scenario.function("track_backups")
-    while scenario.deliver_requests(create, 100):
-        scenario.clock.move(seconds=2)
-    assert len(scenario.tracking.messages) == BACKUPS
-    scenario.cloud.clear_requests()
-    end = scenario.clock() + timedelta(hours=3)
-    while scenario.tracking.messages and scenario.clock() < end:
-        if scenario.deliver_tracking(track):
-            scenario.clock.move(seconds=1)
-        else:
-            scenario.clock.now = max(scenario.clock(), scenario.tracking.next_visible() or end)
+    with start_scenario() as scenario:
+        for number in range(10_000, 10_000 + BACKUPS):
+            start_backup(scenario, number)
+            scenario.clock.move(seconds=0.02)
+        track = scenario.function("track_backups")
+        end = scenario.clock() + timedelta(hours=3)
+        while scenario.tracking.messages and scenario.clock() < end:
+            if scenario.deliver_tracking(track):
+                scenario.clock.move(seconds=1)
+            else:
+                scenario.clock.now = max(scenario.clock(), scenario.tracking.next_visible() or end)
+        calls, polls = len(scenario.cloud.requests), scenario.tracking.received
     assert list(scenario.final_statuses().values()).count("COMPLETED") == BACKUPS
-    calls, polled = len(scenario.cloud.requests), scenario.tracking.received
-    measurement(f"following {BACKUPS} backups: {calls} API calls for {polled} looks, one for {polled / calls:.0f}")
-    assert calls * 25 <= polled
+    measurement(f"tracking {BACKUPS} backups: {calls} API calls for {polls} polls, one for {polls / calls:.0f}")
+    assert calls * 25 <= polls
