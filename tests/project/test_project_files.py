@@ -12,6 +12,15 @@ ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
 SECTIONS = ["Context", "Decision", "Alternatives refused", "Consequences"]
+SOURCES = (
+    "*.yaml",
+    "functions/**/*.py",
+    "layers/gaussdb_backup/**/*.py",
+    "local/**/*.py",
+    "tools/*.py",
+    "tests/**/*.py",
+)
+CITATION = re.compile(r"docs/reference/(\w+\.md)`?,(?:\s|#)+\"([^\"]+)\"")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -33,6 +42,15 @@ def words_of(text: str) -> list[str]:
 def broken_links(document: Path, text: str) -> list[str]:
     targets = [target for target in LINK.findall(without_code_blocks(text)) if not re.match(r"[a-z]+:|#", target)]
     return [target for target in targets if not (document.parent / target.split("#")[0]).exists()]
+
+
+def citations_of(text: str) -> list[tuple[str, str]]:
+    """(page, heading) of each citation of a reference page, also where a line ends within it."""
+    return [(page, re.sub(r"[\s#]+", " ", heading)) for page, heading in CITATION.findall(text)]
+
+
+def headings_of(page: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", without_code_blocks(page.read_text()), re.MULTILINE) if page.exists() else []
 
 
 def announced_version(changelog: str) -> str | None:
@@ -62,6 +80,19 @@ def test_each_relative_link_leads_to_a_file(document: Path) -> None:
 def test_a_link_to_a_file_that_does_not_exist_is_found() -> None:
     text = "[a](docs/none.md#part) [b](README.md) [c](https://example.com/none.md)\n```\n[d](none)\n```\n"
     assert broken_links(ROOT / "README.md", text) == ["docs/none.md#part"]
+
+
+def test_each_heading_of_a_reference_page_that_is_cited_exists() -> None:
+    files = [*DOCUMENTS, *(path for pattern in SOURCES for path in ROOT.glob(pattern) if path != Path(__file__))]
+    cited = {(page, heading, name_of(path)) for path in files for page, heading in citations_of(path.read_text())}
+    assert cited
+    headings = {page: headings_of(ROOT / "docs" / "reference" / page) for page, _, _ in cited}
+    assert sorted(citation for citation in cited if citation[1] not in headings[citation[0]]) == []
+
+
+def test_a_citation_is_found_in_prose_and_over_the_end_of_a_comments_line() -> None:
+    text = '(`docs/reference/plan.md`, "Dry run") # docs/reference/gaussdb_api.md,\n    # "Times and\n    # paging"'
+    assert citations_of(text) == [("plan.md", "Dry run"), ("gaussdb_api.md", "Times and paging")]
 
 
 @pytest.mark.parametrize("record", DECISIONS, ids=name_of)
