@@ -30,7 +30,7 @@ def main() -> None:
         aws_emulator.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as aws,
     ):
         aws.put_secret("gaussdb-backup/default", json.dumps(_secret(arguments.known_as)))
-        print(json.dumps({"Parameters": _variables(aws)}), flush=True)
+        print(json.dumps({"Parameters": sam_local_variables(aws)}), flush=True)
         stop.wait()
 
 
@@ -43,11 +43,12 @@ def _secret(host: str) -> dict[str, str]:
     }
 
 
-def _variables(aws: aws_emulator.LocalAws) -> dict[str, str]:
+def sam_local_variables(aws: aws_emulator.LocalAws) -> dict[str, str]:
     """Return the variables of every function: SAM passes on to each those that the template declares for it."""
     variables: dict[str, str] = {}
-    for function in aws.stack.of_type("AWS::Serverless::Function"):
-        variables |= aws.stack.environment(function, ALLOW_HTTP_ENDPOINT="true")
+    for name, resource in aws.stack.template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            variables |= aws.stack.environment(name, ALLOW_HTTP_ENDPOINT="true")
     return variables | aws.environment
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.settings import CreateSettings, DispatchSettings, TrackSettings, read_settings
 from local import aws_emulator
+from local.__main__ import sam_local_variables
 from local.aws_emulator.stack import Stack
 
 
@@ -71,6 +73,13 @@ def test_the_environment_of_a_function_has_its_settings(running: aws_emulator.Lo
     assert environment["STATE_TABLE"] == running.stack.resources["StateTable"]
     assert environment["SECRET_PREFIX"] == "gaussdb-backup/"
     assert environment["POWERTOOLS_LOG_LEVEL"] == "WARNING"
+
+
+def test_the_variables_for_sam_local_have_the_settings_of_every_function(running: aws_emulator.LocalAws) -> None:
+    variables = sam_local_variables(running)
+    for model in (CreateSettings, DispatchSettings, TrackSettings):
+        assert read_settings(model, variables).allow_http_endpoint
+    assert variables["AWS_ENDPOINT_URL"] == running.endpoint
 
 
 @pytest.mark.parametrize(
