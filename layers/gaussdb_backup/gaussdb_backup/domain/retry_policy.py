@@ -1,5 +1,7 @@
 """When a message is processed again: a growing, jittered delay, or the dead-letter queue."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from gaussdb_backup.errors import FixRequest, GiveUp, TryLater
@@ -19,6 +21,19 @@ def backoff_delay(attempt: int, *, first: timedelta, maximum: timedelta, jitter:
     doublings = min(max(attempt, 1) - 1, 16)  # a day and more, from 2 seconds
     span = min(first * (1 << doublings), maximum)
     return span * (0.5 + 0.5 * jitter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollingPolicy:
+    """When a tracked backup is polled again. `jitter` returns a number from 0 to 1."""
+
+    first_delay: timedelta
+    max_delay: timedelta
+    jitter: Callable[[], float]
+
+    def delay(self, attempt: int) -> timedelta:
+        """Return the delay after the poll of that number, counted from 1."""
+        return backoff_delay(attempt, first=self.first_delay, maximum=self.max_delay, jitter=self.jitter())
 
 
 def retry_delay(

@@ -7,6 +7,9 @@ from typing import Protocol
 from gaussdb_backup.domain.models import PAGE_SIZE, Backup
 from gaussdb_backup.domain.tracking import TrackingMessage
 
+LIST_MAX_AGE = timedelta(seconds=20)
+"""How old a list may be in which tracked backups are searched: less than any delay between two polls."""
+
 
 class BackupList(Protocol):
     """The calls of the API that tracking needs."""
@@ -15,6 +18,13 @@ class BackupList(Protocol):
         self, *, backup_id: str | None = None, backup_type: str | None = None, begin_time: datetime | None = None
     ) -> Iterable[Backup]:
         """List backups that began at or after `begin_time`, or the one with this id."""
+
+
+class BackupLists(Protocol):
+    """The API of each connection."""
+
+    def for_connection(self, connection: str) -> BackupList:
+        """Return the API of a connection."""
 
 
 class RecentBackups:
@@ -72,3 +82,21 @@ class RecentBackups:
 
     def _read_one(self, backup_id: str) -> Backup | None:
         return next((backup for backup in self._api.list_backups(backup_id=backup_id) if backup.id == backup_id), None)
+
+
+class RecentBackupLists:
+    """The recent backups of each connection, kept for the life of the execution environment."""
+
+    def __init__(self, apis: BackupLists, *, now: Callable[[], datetime], max_age: timedelta) -> None:
+        """`max_age` is how old a list may be from which backups are returned."""
+        self._apis = apis
+        self._now = now
+        self._max_age = max_age
+        self._lists: dict[str, RecentBackups] = {}
+
+    def for_connection(self, connection: str) -> RecentBackups:
+        """Return the recent backups of a connection. They are listed when they are needed."""
+        if connection not in self._lists:
+            api = self._apis.for_connection(connection)
+            self._lists[connection] = RecentBackups(api, now=self._now, max_age=self._max_age)
+        return self._lists[connection]
