@@ -85,7 +85,7 @@ lock: need-writable $(VENV)/.complete  ## Pin the newest versions with hashes (n
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) .tools .aws-sam .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-# It is tried, not asked: permission bits do not bind every user.
+# It writes a file, since permission bits do not bind every user.
 need-writable:
 	@{ mkdir -p .cache && : >.cache/.writable; } 2>/dev/null || { \
 		echo "make: cannot write to $(CURDIR): work in a copy of the project that you may write to." >&2; exit 1; }

@@ -10,7 +10,7 @@ class NotWritable(Exception):
 def ensure_writable(path: Path) -> None:
     """Make the file, and the folders above it, where they are missing. Raises `NotWritable`.
 
-    It is tried, not asked: permission bits are not the only reason, and do not bind every user.
+    A file is written, since permission bits are not the only reason, and do not bind every user.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE
 
@@ -45,13 +46,21 @@ def scheduled_time(message: dict[str, Any]) -> str:
 
 
 def main(stack: str) -> None:
-    """Redrive the requests of a stack."""
+    """Redrive the requests of a stack; what makes that impossible is one line."""
+    try:
+        moved = redrive_stack(stack)
+    except (BotoCoreError, ClientError, KeyError) as error:
+        sys.exit(f"redrive: {error}: check the stack's name, the region and your permissions.")
+    print(f"{moved} messages sent again")  # noqa: T201 - for the person who typed the command
+
+
+def redrive_stack(stack: str) -> int:
+    """Redrive the requests of a stack; return how many. Raises what AWS raises, and `KeyError` for another stack."""
     outputs = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     urls = {output["OutputKey"]: output["OutputValue"] for output in outputs}
-    moved = redrive(
+    return redrive(
         boto3.client("sqs"), dead_letter_queue_url=urls["BackupDeadLetterQueueUrl"], queue_url=urls["BackupQueueUrl"]
     )
-    print(f"{moved} messages sent again")  # noqa: T201 - for the person who typed the command
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class LocalFunction:
             self._app = load_app(folder)
 
     def __call__(self, event: object) -> Any:  # noqa: ANN401 - JSON
-        """Invoke it: event and answer are JSON. Raises what the handler raises."""
+        """Invoke it: event and response are JSON. Raises what the handler raises."""
         with self._as_lambda():
             return json.loads(json.dumps(self._app.handler(json.loads(json.dumps(event)), Context())))
 

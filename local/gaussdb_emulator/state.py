@@ -84,11 +84,6 @@ class Cloud:
         with self.lock:
             self.accounts.rotate(access_key, secret_key)
 
-    def add_user(self, user: IamUser) -> None:
-        """Add a user, or replace the one of that name."""
-        with self.lock:
-            self.accounts.users[user.domain_name, user.user_name] = user
-
     def issue_token(self, project_id: str = PROJECT_ID) -> str:
         """Return a token for a project that is valid for ten years, without a request to IAM."""
         with self.lock:

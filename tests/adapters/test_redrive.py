@@ -75,3 +75,8 @@ def test_the_command_finds_the_queues_of_a_stack_by_its_outputs(sqs: Any, capsys
     sqs.send_message(QueueUrl=dead, MessageBody="body")
     main("ours")
     assert capsys.readouterr().out == "1 messages sent again\n"
+
+
+def test_a_stack_that_is_not_there_is_one_line(sqs: Any) -> None:
+    with pytest.raises(SystemExit, match="redrive: .*absent.*: check the stack's name"):
+        main("absent")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RECORD_TTL = timedelta(hours=2)
 """How long the result of a request is saved. Longer than a request may be ahead of its time, after which the list
-alone could not tell its backup from that of an earlier run."""
+alone could not distinguish its backup from that of an earlier run."""
 KEY_PREFIX = "request"
 COMPLETED = "COMPLETED"
 
@@ -45,8 +45,8 @@ class Idempotency:
         Where the work was done before, `execution.result` is its result, and the block has nothing to do. Otherwise
         the block does the work and sets `execution.result`, which is saved; after an error nothing is, and the next
         execution may start at once. `remaining_time` is how long this function can still run: a function that is
-        killed leaves a record that counts for so long, and its work may be done, so the work must look before it
-        acts.
+        killed leaves a record that counts for so long, and its work may be done, so the work must list the
+        backups before it creates one.
 
         Raises `TryLater` while another function executes the key, and when the table does not respond.
         """

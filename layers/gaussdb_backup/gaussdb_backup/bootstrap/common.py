@@ -30,7 +30,7 @@ AWS_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standa
 
 
 def utc_now() -> datetime:
-    """Return the present time. The clock is read here and nowhere else."""
+    """Return the present time. Every other module is passed a clock, but Powertools has its own."""
     return datetime.now(UTC)
 
 
@@ -41,7 +41,7 @@ def make_aws_client(service: str) -> Any:  # noqa: ANN401 - boto3's clients have
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a function takes from the world around it: clock, chance, network and AWS. Tests replace them.
+    """What a function takes from outside: clock, random numbers, network and AWS. Tests replace them.
 
     `jitter` returns a number from 0 to 1; `sleep` takes seconds; `transport` takes the place of httpx's own;
     `recovery_timeout` is how long no call is made once credentials were refused.

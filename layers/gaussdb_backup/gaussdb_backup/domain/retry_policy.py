@@ -42,7 +42,7 @@ def retry_delay(
     """Return the delay after which a failed message is processed again, or `None` for the dead-letter queue.
 
     What can never succeed is not retried. Everything else is, unexpected errors too, until the message's `age`
-    reaches `max_age`. A delay is at least what the API asked for; the last retry is at `max_age`.
+    reaches `max_age`. A delay is at least what the API requested; the last retry is at `max_age`.
     """
     if isinstance(error, FixRequest | GiveUp) or age >= max_age:
         return None

@@ -56,8 +56,7 @@ class AccessKeyAuth(httpx.Auth):
 class TokenAuth(httpx.Auth):
     """Requests a token from IAM, uses it until shortly before it expires, and requests another when the API refuses it.
 
-    At most one new token for each refused request, so a wrong user is not tried in a loop. Two threads may request one
-    token each; both are valid.
+    At most one new token for each refused request, so a wrong user is not tried in a loop.
     """
 
     requires_response_body = True

@@ -19,12 +19,17 @@ _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What a response that is no success says; `None` where it does not."""
+    """What an error response contains; `None` where it has no such value."""
 
     http_status: int
     error_code: str | None
     message: str | None
     request_id: str | None
+
+    @property
+    def normalized_code(self) -> str:
+        """The code as newer gateways write it: older ones write `APIG.` for `APIGW.`. Empty where there is none."""
+        return (self.error_code or "").replace("APIG.", "APIGW.", 1)
 
 
 def parse_body(content: bytes) -> dict[str, Any] | None:

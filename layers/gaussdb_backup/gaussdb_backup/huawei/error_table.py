@@ -94,12 +94,11 @@ TABLE: dict[tuple[int, str], ErrorRule] = {
 
 BY_STATUS: dict[int, ErrorRule] = {401: REFUSED, 403: DENIED, 408: LATER, 409: BUSY, 413: BAD_REQUEST, 429: THROTTLED}
 """What a status means where the table does not list its code. An unknown conflict counts as busy: that ends at the
-age limit of its request, while refusing it for good might lose a backup over a code that is new."""
+end of its start window, while refusing it for good might lose a backup over a code that is new."""
 
 
-def find_rule(http_status: int, error_code: str | None) -> ErrorRule:
-    """Return the rule for a response. Older gateways write `APIG.` for `APIGW.`."""
-    code = (error_code or "").replace("APIG.", "APIGW.", 1)
+def find_rule(http_status: int, code: str) -> ErrorRule:
+    """Return the rule for a response. `code` is normalized, and empty where there is none."""
     if known := TABLE.get((http_status, code)) or BY_STATUS.get(http_status):
         return known
     if http_status >= 500:  # noqa: PLR2004 - the class of server errors
@@ -110,11 +109,11 @@ def find_rule(http_status: int, error_code: str | None) -> ErrorRule:
 def make_error(
     body: ErrorBody, *, operation: str, is_mutating: bool, retry_after: timedelta | None = None
 ) -> GaussDBBackupError:
-    """Make the error for a response that is no success.
+    """Make the error for an error response.
 
     After a server error, a call that `is_mutating` may have taken effect.
     """
-    rule = find_rule(body.http_status, body.error_code)
+    rule = find_rule(body.http_status, body.normalized_code)
     api_call = FailedApiCall(operation, body.http_status, body.error_code, body.request_id)
     code = f" {body.error_code}" if body.error_code else ""
     text = f"{operation}: the API returned {body.http_status}{code}{_quote(body, rule)}: {rule.advice}"
@@ -126,7 +125,7 @@ def make_error(
 
 def make_iam_error(body: ErrorBody, *, operation: str) -> GaussDBBackupError:
     """Make the error for a token that IAM refuses: the secret is to be corrected, not a request."""
-    rule = find_rule(body.http_status, None)
+    rule = find_rule(body.http_status, "")
     if not issubclass(rule.error, FixRequest):
         return make_error(replace(body, error_code=None), operation=operation, is_mutating=False)
     api_call = FailedApiCall(operation, body.http_status, body.error_code, body.request_id)

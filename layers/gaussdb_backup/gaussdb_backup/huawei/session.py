@@ -21,7 +21,7 @@ from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
 USER_AGENT = f"gaussdb-backup/{__version__}"
 READ_ATTEMPTS = 3
 MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
-"""A longer delay, where the API asks for one, is for the queue: a function costs money while it waits."""
+"""A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
 
 _jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 
@@ -141,8 +141,7 @@ class Session:
 def _is_unknown_path(response: ApiResponse) -> bool:
     """Return whether the gateway does not know the path (docs/reference/gaussdb_api.md, "Paths and versions")."""
     body = parse_error_body(response.http_status, response.headers, response.content)
-    code = (body.error_code or "").replace("APIG.", "APIGW.", 1)
-    return (body.http_status, code) == (httpx.codes.NOT_FOUND, "APIGW.0101")
+    return (body.http_status, body.normalized_code) == (httpx.codes.NOT_FOUND, "APIGW.0101")
 
 
 def _is_worth_repeating(error: BaseException) -> bool:

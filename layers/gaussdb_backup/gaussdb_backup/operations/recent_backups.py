@@ -8,7 +8,7 @@ from gaussdb_backup.domain.models import PAGE_SIZE, Backup
 from gaussdb_backup.domain.tracking import TrackingMessage
 
 LIST_MAX_AGE = timedelta(seconds=20)
-"""How old a list may be in which tracked backups are searched: less than any delay between two polls."""
+"""How old a list may be from which statuses are taken: no more than the shortest delay between two polls."""
 
 
 class BackupList(Protocol):

@@ -45,7 +45,7 @@ def track_backups[Key](
     `backups_of` returns the backups of a connection. A connection that fails holds up no other: the failure is
     reported, and its backups count as not final. A final status counts, and is reported, once the bus took its event.
     Running it again, for a message that is delivered twice or whose function was killed, finds the same status again
-    and repeats its event, record and metric; it never turns one final status into another.
+    and repeats its event, record and metric. After OVERDUE or MISSING it may find the end of the backup.
     """
     observations: dict[Key, Observation] = {}
     for connection, group in _by_connection(tracked).items():

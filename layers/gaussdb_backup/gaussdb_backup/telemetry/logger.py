@@ -5,7 +5,7 @@ import logging
 from aws_lambda_powertools import Logger
 
 QUIET = ("boto3", "botocore", "httpx", "httpcore", "urllib3")
-"""Libraries whose INFO records do not belong to the story of a run (httpx logs every address that it calls)."""
+"""Libraries whose INFO records do not belong to the log of a run (httpx logs every address that it calls)."""
 
 
 def make_logger() -> Logger:

@@ -21,7 +21,7 @@ class TrackReporter(Reporter):
     """Reports about tracked backups."""
 
     def status_observed(self, observation: Observation) -> None:
-        """Report the status of a tracked backup. One that is still building is no news: DEBUG, no metric."""
+        """Report the status of a tracked backup. One that is building is logged at DEBUG, without a metric."""
         status = observation.status
         levels = {Status.UNKNOWN: self._logger.warning, Status.BUILDING: self._logger.debug}
         log = self._logger.error if status.is_failure else levels.get(status, self._logger.info)
@@ -40,7 +40,7 @@ class TrackReporter(Reporter):
             self._logger.warning("tracking poll failed", extra=to_json(fields))
 
     def message_malformed(self, error: GaussDBBackupError, *, message_id: str) -> None:
-        """Report that a tracking message, which is of our own making, is malformed."""
+        """Report that a tracking message is malformed."""
         fields = {"message_id": message_id, **error_fields(error)}
         self._logger.error("malformed message", extra=to_json(fields))
 
