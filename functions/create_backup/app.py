@@ -38,11 +38,11 @@ def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies
     """Create one backup for each message; return which messages are to be delivered again."""
     with deps.reporter.reporting_errors():
         batch = deps.consumer.receive(event, context=context)
-    for message in batch:
-        with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
-            data = parse_object(message.body, "backup request")
-            _create(data, context, deps, reporter, default_time=message.scheduled_time)
-    return batch.finish()
+        for message in batch:
+            with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
+                data = parse_object(message.body, "backup request")
+                _create(data, context, deps, reporter, default_time=message.scheduled_time)
+        return batch.finish()
 
 
 def handle_request(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
@@ -60,6 +60,7 @@ def _create(
     *,
     default_time: datetime,
 ) -> CreateResult:
+    deadline = deps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
     reporter.add(**extract_log_fields(data))
     request = parse_backup_request(data, default_time=default_time, now=deps.now())
     return create_backup(
@@ -69,5 +70,5 @@ def _create(
         tracker=deps.tracker,
         reporter=reporter,
         now=deps.now,
-        remaining_time=timedelta(milliseconds=context.get_remaining_time_in_millis()),
+        deadline=deadline,
     )

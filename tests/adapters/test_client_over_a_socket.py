@@ -28,8 +28,8 @@ def connect() -> Iterator[Callable[..., GaussDBApi]]:
     with ExitStack() as stack:
 
         def make(url: str, timeout: timedelta = TIMEOUT) -> GaussDBApi:
-            session = Session(Source(by_key(url)), timeout=timeout, now=lambda: datetime.now(UTC), sleep=lambda _: None)
-            api = GaussDBApi(session)
+            session = Session(Source(by_key(url)), timeout=timeout, now=lambda: datetime.now(UTC))
+            api = GaussDBApi(session, sleep=lambda _: None)
             stack.callback(api.close)
             return api
 

@@ -1,6 +1,7 @@
 """Work for a key is executed once, whoever executes it, on a table of moto's."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +72,59 @@ def test_after_a_crash_the_next_execution_starts_when_the_function_would_have_en
     expired = int(str(record["in_progress_expiration"])) - 61_000
     boto3.resource("dynamodb").Table("state").put_item(Item={**record, "in_progress_expiration": expired})
     assert execute(idempotency, "third") == "third"
+
+
+def test_the_record_of_an_execution_counts_for_as_long_as_its_function_can_run(idempotency: Idempotency) -> None:
+    with idempotency.run_once(KEY, remaining_time=MINUTE) as execution:
+        [record] = records()
+        execution.result = {}
+    assert abs(int(str(record["in_progress_expiration"])) / 1000 - time.time() - 60) < 5
+
+
+class Racing:
+    """DynamoDB's client, on which something happens after the first attempt to write was refused."""
+
+    def __init__(self, inner: Any, happens: Callable[[dict[str, Any]], None]) -> None:
+        self._inner = inner
+        self._happens = happens
+        self.exceptions = inner.exceptions
+
+    def put_item(self, **request: Any) -> Any:
+        try:
+            return self._inner.put_item(**request)
+        except self._inner.exceptions.ConditionalCheckFailedException as error:
+            happens, self._happens = self._happens, lambda _: None
+            happens(error.response)
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def delete_it(response: dict[str, Any]) -> None:
+    boto3.client("dynamodb").delete_item(TableName="state", Key={"id": response["Item"]["id"]})
+    del response["Item"]
+
+
+def expire_it(response: dict[str, Any]) -> None:
+    past = {"N": str(int(time.time()) - 1)}
+    response["Item"] |= {"expiration": past}
+    boto3.client("dynamodb").put_item(TableName="state", Item=response["Item"])
+
+
+def end_its_function(response: dict[str, Any]) -> None:
+    past = {"N": str(int(time.time() * 1000) - 1)}
+    response["Item"] |= {"status": {"S": "INPROGRESS"}, "in_progress_expiration": past}
+    boto3.client("dynamodb").put_item(TableName="state", Item=response["Item"])
+
+
+@pytest.mark.parametrize("happens", [delete_it, expire_it, end_its_function])
+def test_a_record_that_stops_counting_while_it_is_read_is_written_anew(
+    idempotency: Idempotency, happens: Callable[[dict[str, Any]], None]
+) -> None:
+    execute(idempotency, "first")
+    racing: Any = Racing(boto3.client("dynamodb"), happens)
+    assert execute(Idempotency("state", client=racing), "second") == "second"
 
 
 def test_a_result_is_saved_for_two_hours(idempotency: Idempotency) -> None:

@@ -1,14 +1,18 @@
 """Queues, when SQS takes some of a batch, or nothing."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from gaussdb_backup.aws.event_bus import EventBus
+from gaussdb_backup.aws.messages import parse_batch
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.errors import TryLater
+from tests.helpers.clock import Clock
+from tests.helpers.in_memory_sqs import InMemorySqs
+from tests.helpers.sqs_event import sqs_batch
 
 
 class Client:
@@ -94,3 +98,25 @@ def test_events_that_the_bus_refuses_are_published_again_and_then_reported(
 ) -> None:
     bus = EventBus("default", client=Client(*refusals))  # type: ignore[arg-type]  # the part of it that is used
     assert sum(bus.publish([{"backup_id": str(number)} for number in range(12)])) == taken
+
+
+def test_a_longer_delay_than_sqs_allows_is_cut_to_a_quarter_of_an_hour(clock: Clock) -> None:
+    sqs = InMemorySqs(clock)
+    url = sqs.create_queue(QueueName="requests")["QueueUrl"]
+    Queue(url, client=cast("Any", sqs)).send("later", delay=timedelta(hours=1))
+    assert sqs.queue(url).next_visible() == clock() + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(("text", "kept"), [("x" * 5_000, "x" * 1_000), ("", "no message"), ("a\x00b\n", "a b")])
+def test_the_reason_of_a_dead_lettered_message_is_text_that_sqs_takes(clock: Clock, text: str, kept: str) -> None:
+    sqs = InMemorySqs(clock)
+    url = sqs.create_queue(QueueName="requests-dead")["QueueUrl"]
+    [message] = parse_batch(sqs_batch("body"))
+    assert Queue(url, client=cast("Any", sqs)).send_dead_letter(message, RuntimeError(text))
+    [dead] = sqs.queue(url).messages.values()
+    assert (dead.reason["ErrorType"], dead.reason["ErrorMessage"]) == ("RuntimeError", kept)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -436,6 +436,22 @@ def test_after_refused_credentials_no_call_is_made_until_the_recovery_timeout(de
     assert len(deployment.cloud.requests) == 1
 
 
+def test_refused_credentials_of_one_connection_stop_no_call_of_another(deployment: Deployment) -> None:
+    deployment.put_secret("other", secret_key="hush-hush-wrong")
+    with pytest.raises(CredentialsRefused):
+        deployment.invoke("create_backup", request(connection="other"))
+    assert deployment.invoke("create_backup", request())["outcome"] == "created"
+
+
+def test_a_defect_outside_the_messages_is_logged_and_counted(deployment: Deployment) -> None:
+    app = deployment.app("create_backup")
+    broken = replace(app.dependencies(), consumer=replace(app.dependencies().consumer, queue=None))  # any defect
+    with pytest.raises(AttributeError), deployment.collecting_output():
+        app.handle_batch(sqs_batch(request()), Context(), broken)
+    assert deployment.records[-1]["message"] == "unexpected error"
+    assert deployment.count("UnexpectedError") == 1
+
+
 # Connections
 
 

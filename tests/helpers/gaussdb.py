@@ -63,12 +63,12 @@ def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.
 
 def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
     """A client of the emulator in this process; its delays cost no time."""
-    max_pages = options.pop("max_pages", MAX_PAGES)
+    of_api: dict[str, Any] = {"sleep": lambda _: None, "max_pages": MAX_PAGES}
+    of_api |= {name: options.pop(name) for name in list(options) if name in of_api}
     given = {
         "timeout": timedelta(seconds=5),
         "now": cloud.now,
-        "sleep": lambda _: None,
         "transport": gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud)),
         **options,
     }
-    return GaussDBApi(Session(source or Source(by_key()), **given), max_pages=max_pages)
+    return GaussDBApi(Session(source or Source(by_key()), **given), **of_api)

@@ -23,7 +23,6 @@ from local.aws_emulator.event_source_mapping import EventSourceMapping
 from local.aws_emulator.functions import load_app
 from local.isolation import isolated
 from tests.helpers.clock import RUN, Clock
-from tests.helpers.crash import Crash
 from tests.helpers.deployment import QUEUES, SETTINGS, make_state_table
 from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
 from tests.helpers.in_memory_sqs import InMemoryQueue, InMemorySqs
@@ -113,10 +112,7 @@ class Scenario:
         return self._deliver(self.tracking, function, batch_size)
 
     def _deliver(self, queue: InMemoryQueue, function: Callable[[Any], Any], batch_size: int) -> bool:
-        try:
-            delivery = self.source(queue, function, batch_size).run_once()
-        except Crash:
-            return True
+        delivery = self.source(queue, function, batch_size).run_once()
         if delivery.error:
             raise delivery.error
         return bool(delivery)

@@ -30,6 +30,8 @@ class Setup:
     clock: Clock = field(default_factory=Clock)
     result: dict[str, Any] | None = None
     entered: list[dict[str, str]] = field(default_factory=list)
+    remaining_times: list[timedelta] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
     tracked: list[Backup] = field(default_factory=list)
     reported: list[tuple[str, str]] = field(default_factory=list)
     log_fields: dict[str, object] = field(default_factory=dict)
@@ -46,22 +48,25 @@ class Setup:
             tracker=self,
             reporter=self,
             now=self.clock,
-            remaining_time=timedelta(minutes=3),
+            deadline=self.clock() + timedelta(minutes=3),
         )
 
     @contextmanager
     def run_once(self, key: Mapping[str, str], *, remaining_time: timedelta) -> Iterator[Execution]:
         self.entered.append(dict(key))
+        self.remaining_times.append(remaining_time)
         execution: Any = SimpleNamespace(result=self.result)
         yield execution
 
     def track(self, request: BackupRequest, backup: Backup, *, now: datetime) -> None:
+        self.steps.append("tracked")
         self.tracked.append(backup)
 
     def add(self, **log_fields: object) -> None:
         self.log_fields |= log_fields
 
     def backup_started(self, backup: Backup, *, outcome: str) -> None:
+        self.steps.append("reported")
         self.reported.append((backup.id, outcome))
 
     def names(self, instance_id: str = ORDERS) -> list[str]:
@@ -81,6 +86,7 @@ def test_a_request_is_named_executed_once_reported_and_tracked() -> None:
     ]
     assert setup.reported == [(result.backup.id, "created")]
     assert setup.tracked == [result.backup]
+    assert setup.steps == ["reported", "tracked"], "a function killed in between has reported what it did"
     assert setup.log_fields == {
         "connection": "default",
         "schedule": "nightly",
@@ -319,3 +325,55 @@ def test_an_instances_name_is_read_only_for_a_template_that_shows_it() -> None:
 def test_the_name_of_an_instance_that_is_not_there_is_an_error_of_the_request() -> None:
     with pytest.raises(InvalidRequest, match="instance_id: expected an instance of the connection's project"):
         Setup().request(instance_id="f" * 32, name_template="{instance_name}")
+
+
+class Api:
+    """The emulator's API with some calls of a test's own."""
+
+    def __init__(self, inner: Any, **calls: Any) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        return self._calls.get(name) or getattr(self._inner, name)
+
+
+def test_the_record_counts_until_the_function_ends_however_long_the_name_took() -> None:
+    setup = Setup()
+    api = make_api(setup.cloud)
+
+    def list_slowly(**filters: Any) -> Any:
+        setup.clock.move(seconds=10)
+        return api.list_instances(**filters)
+
+    setup.request(name_template="{instance_name}", api=Api(api, list_instances=list_slowly))
+    assert setup.remaining_times == [timedelta(minutes=3) - timedelta(seconds=10)]
+
+
+def test_an_api_that_ignores_the_begin_time_makes_no_old_backup_stand_for_this_run() -> None:
+    setup = Setup()
+    setup.cloud.add_backups(
+        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(days=7))
+    )
+    api = make_api(setup.cloud)
+
+    def list_all(*, begin_time: Any, **filters: Any) -> Any:
+        return api.list_backups(**filters)
+
+    assert setup.request(api=Api(api, list_backups=list_all)).outcome is Outcome.CREATED
+
+
+def test_an_api_that_ignores_the_id_gives_no_request_another_instances_name() -> None:
+    setup = Setup()
+    api = make_api(setup.cloud)
+    every_instance = Api(api, list_instances=lambda **_: api.list_instances())
+    result = setup.request(instance_id=STOCK, name_template="{instance_name}", api=every_instance)
+    assert result.backup.name == "stock---bung-"
+
+
+def test_an_error_that_leaves_nothing_open_costs_no_second_list() -> None:
+    setup = Setup()
+    setup.cloud.add_fault(gaussdb_emulator.throttled("create"))
+    with pytest.raises(TryLater):
+        setup.request()
+    assert len(setup.cloud.calls("list")) == 1

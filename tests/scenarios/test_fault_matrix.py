@@ -10,9 +10,10 @@ import boto3
 import pytest
 
 from local import gaussdb_emulator
+from local.aws_emulator import Context
 from tests.helpers.aws_faults import fail
 from tests.helpers.clock import RUN
-from tests.helpers.crash import CRASH_POINTS, crash_at, raise_crash
+from tests.helpers.crash import CRASH_POINTS, Crash, crash_at, raise_crash
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
 from tests.helpers.scenario import Scenario, start_scenario
 
@@ -170,7 +171,6 @@ def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -
 def test_a_queue_that_fails_now_and_then_loses_nothing(scenario: Scenario, queue: str) -> None:
     send_requests(scenario)
     scenario.tracking.failures = 2 if queue == "tracking" else 0
-    scenario.dead_letters.failures = 2
     scenario.run()
     all_is_well(scenario)
 
@@ -199,9 +199,42 @@ def test_a_function_that_ends_at_once_leaves_one_backup(scenario: Scenario, poin
     send_requests(scenario, ORDERS)
     function = scenario.function("create_backup")
     crashing = replace(function, dependencies=crash_at(point, function.dependencies, raise_crash))
-    assert scenario.deliver_requests(crashing)
+    with pytest.raises(Crash):
+        scenario.deliver_requests(crashing)
     assert len(scenario.requests.messages) == 1
     scenario.run()
     assert manual(scenario) == [ORDERS]
     assert set(scenario.final_statuses().values()) == {"COMPLETED"}
     assert scenario.requests.messages == scenario.tracking.messages == scenario.dead_letters.messages == {}
+
+
+def test_a_message_that_the_dead_letter_queue_does_not_take_is_retried_soon(scenario: Scenario) -> None:
+    scenario.requests.send("no JSON")
+    scenario.dead_letters.failures = 1
+    create = scenario.function("create_backup")
+    scenario.deliver_requests(create)
+    [message] = scenario.requests.messages.values()
+    assert message.visible_at - scenario.clock() == timedelta(seconds=5)
+    scenario.move_to(message.visible_at)
+    scenario.deliver_requests(create)
+    assert (scenario.requests.messages, len(scenario.dead_letters.messages)) == ({}, 1)
+
+
+def test_with_its_time_nearly_over_a_function_leaves_its_messages_for_the_next_soon(scenario: Scenario) -> None:
+    send_requests(scenario, ORDERS)
+    create = scenario.function("create_backup")
+    scenario.deliver_requests(replace(create, context=Context(milliseconds_left=59_000)))
+    [message] = scenario.requests.messages.values()
+    assert message.visible_at - scenario.clock() == timedelta(seconds=5)
+    assert scenario.cloud.requests == []
+
+
+def test_a_defect_in_the_handling_of_one_failed_message_holds_up_no_other(scenario: Scenario) -> None:
+    scenario.requests.send("no JSON")
+    send_requests(scenario, ORDERS)
+    create = scenario.function("create_backup")
+    consumer: Any = replace(create.dependencies.consumer, dead_letter_queue=None)  # any defect
+    scenario.deliver_requests(replace(create, dependencies=replace(create.dependencies, consumer=consumer)))
+    assert manual(scenario) == [ORDERS]
+    [message] = scenario.requests.messages.values()
+    assert (message.body, message.visible_at - scenario.clock()) == ("no JSON", timedelta(seconds=5))

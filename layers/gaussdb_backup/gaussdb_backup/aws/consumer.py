@@ -30,6 +30,9 @@ class Reporter(Protocol):
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
         """Report that a message went to the dead-letter queue."""
 
+    def unexpected_error(self, error: Exception, **log_fields: object) -> None:
+        """Report a defect."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Consumer:
@@ -90,7 +93,17 @@ class Batch:
         return batch_response(self._delays)
 
     def _retry_or_dead_letter(self, message: Message, error: Exception) -> None:
-        """Send a message to the dead-letter queue, or note after which delay it is received again."""
+        """Send a message to the dead-letter queue, or note after which delay it is received again.
+
+        Should even that fail, it is reported, and the other messages go on.
+        """
+        try:
+            self._decide(message, error)
+        except Exception as second:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
+            self._consumer.reporter.unexpected_error(second, message_id=message.id)
+            self._delays[message] = SHORT_DELAY
+
+    def _decide(self, message: Message, error: Exception) -> None:
         consumer = self._consumer
         age = consumer.now() - message.sent_at
         delay = retry_delay(error, attempt=message.attempt, age=age, max_age=consumer.max_age, jitter=consumer.jitter())

@@ -1,5 +1,6 @@
 """Idempotency records on a DynamoDB table, shared by all execution environments (Powertools' persistence layer)."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,7 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
-from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemAlreadyExistsError
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyItemAlreadyExistsError,
+    IdempotencyItemNotFoundError,
+)
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 
 from gaussdb_backup.errors import TryLater
@@ -19,7 +23,8 @@ RECORD_TTL = timedelta(hours=2)
 """How long the result of a request is saved. Longer than a request may be ahead of its time, after which the list
 alone could not distinguish its backup from that of an earlier run."""
 KEY_PREFIX = "request"
-COMPLETED = "COMPLETED"
+COMPLETED, EXPIRED = "COMPLETED", "EXPIRED"
+ATTEMPTS = 3
 
 
 @dataclass
@@ -66,22 +71,31 @@ class Idempotency:
             self._records.save_success(data, execution.result or {})
 
     def _start(self, data: dict[str, str], remaining_time: timedelta) -> dict[str, Any] | None:
-        """Write the record of this execution, or return the result of an earlier one."""
-        milliseconds = int(remaining_time.total_seconds() * 1000)
-        try:
-            with self._responding_table():
-                self._records.save_inprogress(data, remaining_time_in_millis=milliseconds)
-        except IdempotencyItemAlreadyExistsError as error:
-            with self._responding_table():
-                record = error.old_data_record or self._records.get_record(data)
-            return self._result_of(record)
-        return None
+        """Write the record of this execution, or return the result of an earlier one.
 
-    @staticmethod
-    def _result_of(record: DataRecord | None) -> dict[str, Any] | None:
-        if record is None or record.status != COMPLETED:
-            raise TryLater("another function is creating this backup: its result is returned later")
-        return record.response_json_as_dict()
+        A record that expires, or is deleted, between the attempt to write and the read is written anew.
+        """
+        milliseconds = int(remaining_time.total_seconds() * 1000)
+        for _ in range(ATTEMPTS):
+            try:
+                with self._responding_table():
+                    self._records.save_inprogress(data, remaining_time_in_millis=milliseconds)
+            except IdempotencyItemAlreadyExistsError as error:
+                record = error.old_data_record or self._read(data)
+            else:
+                return None
+            if record is not None and record.status == COMPLETED:
+                return record.response_json_as_dict()
+            if record is not None and not _is_expired(record):
+                raise TryLater("another function is creating this backup: its result is returned later")
+        raise TryLater("the record of this backup changes while it is read: repeat it later")
+
+    def _read(self, data: dict[str, str]) -> DataRecord | None:
+        with self._responding_table():
+            try:
+                return self._records.get_record(data)
+            except IdempotencyItemNotFoundError:
+                return None
 
     @staticmethod
     @contextmanager
@@ -93,3 +107,9 @@ class Idempotency:
         except Exception as error:
             cause = type(error).__name__
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
+
+
+def _is_expired(record: DataRecord) -> bool:
+    """Return whether a record counts no longer: its time to live is over, or its function's time is."""
+    expiry = record.in_progress_expiry_timestamp
+    return record.status == EXPIRED or (expiry is not None and expiry < time.time() * 1000)

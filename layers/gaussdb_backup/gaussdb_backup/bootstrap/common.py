@@ -93,10 +93,9 @@ class ApiClients:
             timeout=settings.http_timeout_seconds,
             now=runtime.now,
             on_api_version_switch=partial(self._reporter.api_version_switched, connection=connection),
-            sleep=runtime.sleep,
             transport=runtime.transport,
         )
-        return GaussDBApi(session, circuit_breaker=circuit_breaker)
+        return GaussDBApi(session, circuit_breaker=circuit_breaker, sleep=runtime.sleep)
 
 
 def make_reporter[T: Reporter](kind: type[T], settings: Settings, logger: Logger) -> T:

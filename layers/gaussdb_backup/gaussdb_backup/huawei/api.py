@@ -1,10 +1,12 @@
 """The operations of the GaussDB(for MySQL) API that backups need."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import tenacity
 from pydantic import ValidationError
 
 from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, CreatedBackup, Instance
@@ -17,6 +19,13 @@ MAX_PAGES = 10_000
 """A list that has not ended by then never will."""
 MAX_DELETIONS = 50
 """Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
+
+
+READ_ATTEMPTS = 3
+MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
+"""A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
+
+_jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 
 
 class CircuitBreaker(Protocol):
@@ -35,12 +44,24 @@ class GaussDBApi:
     """
 
     def __init__(
-        self, session: Session, *, circuit_breaker: CircuitBreaker | None = None, max_pages: int = MAX_PAGES
+        self,
+        session: Session,
+        *,
+        circuit_breaker: CircuitBreaker | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        max_pages: int = MAX_PAGES,
     ) -> None:
-        """`circuit_breaker` may refuse a call before it is made."""
+        """`circuit_breaker` may refuse a call, and each attempt of a read, before it is made; `sleep` takes seconds."""
         self._session = session
         self._circuit_breaker = circuit_breaker
         self._max_pages = max_pages
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
+            retry=tenacity.retry_if_exception(_is_worth_repeating),
+            wait=_delay,
+            sleep=sleep,
+            reraise=True,
+        )
 
     def close(self) -> None:
         """Close the connections that are kept open; the next call makes new ones."""
@@ -54,7 +75,7 @@ class GaussDBApi:
         request = ApiRequest(
             "create backup", "POST", "/backups/create", self._session.api_prefix, is_mutating=True, body=body
         )
-        response = self._call(self._session.send, request)
+        response = self._send(request)
         content = parse_body(response.content) or {}
         try:
             return CreatedBackup.model_validate({"backup": content["backup"], "job_id": content.get("job_id")})
@@ -93,9 +114,7 @@ class GaussDBApi:
 
     def delete_backup(self, backup_id: str) -> None:
         """Request the deletion of one backup; it stays in the list for a while."""
-        self._call(
-            self._session.send, ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True)
-        )
+        self._send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
         """Request the deletion of at most 50 backups; what was refused is in the result, not raised."""
@@ -104,7 +123,7 @@ class GaussDBApi:
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
         body: dict[str, object] = {"backup_ids": list(backup_ids)}
         request = ApiRequest("delete backups", "DELETE", "/backups", "v3", is_mutating=True, body=body)
-        response = self._call(self._session.send, request)
+        response = self._send(request)
         content = parse_body(response.content)
         if content is None:
             raise _unusable(request, response, "is malformed")
@@ -130,8 +149,10 @@ class GaussDBApi:
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
         return (Instance.model_validate(item) for item in self._list(request, "instances"))
 
-    def _call(self, send: Callable[[ApiRequest], ApiResponse], request: ApiRequest) -> ApiResponse:
-        return self._circuit_breaker.call(send, request) if self._circuit_breaker else send(request)
+    def _send(self, request: ApiRequest) -> ApiResponse:
+        if self._circuit_breaker is None:
+            return self._session.send(request)
+        return self._circuit_breaker.call(self._session.send, request)
 
     def _list(self, request: ApiRequest, key: str) -> Iterator[dict[str, Any]]:
         """Yield the records of all pages, each once: a record that moves between pages is returned twice."""
@@ -147,7 +168,7 @@ class GaussDBApi:
 
     def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> list[dict[str, Any]]:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}
-        response = self._call(self._session.read, replace(request, parameters=parameters))
+        response: ApiResponse = self._retrying(self._send, replace(request, parameters=parameters))
         items = (parse_body(response.content) or {}).get(key)
         if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
             raise _unusable(request, response, f"has no list of {key}")
@@ -163,3 +184,13 @@ def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLa
 
 def _format_time(when: datetime | None) -> str | None:
     return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
+def _is_worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= MAX_IN_PROCESS_DELAY)
+
+
+def _delay(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    retry_after = error.retry_after if isinstance(error, TryLater) else None
+    return retry_after.total_seconds() if retry_after is not None else _jittered_delay(state)

@@ -1,29 +1,22 @@
-"""The session of one connection: authentication, API prefix, retries of reads."""
+"""The session of one connection: endpoint, API prefix, authentication."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import httpx
-import tenacity
 
 from gaussdb_backup import __version__
 from gaussdb_backup.domain.models import Connection
-from gaussdb_backup.errors import CredentialsRefused, TryLater
+from gaussdb_backup.errors import CredentialsRefused
 from gaussdb_backup.huawei.auth import make_auth
 from gaussdb_backup.huawei.error_body import parse_error_body
 from gaussdb_backup.huawei.error_table import make_error, parse_retry_after
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
 
 USER_AGENT = f"gaussdb-backup/{__version__}"
-READ_ATTEMPTS = 3
-MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
-"""A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
-
-_jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 
 
 class ConnectionSource(Protocol):
@@ -46,7 +39,6 @@ class Session:
         timeout: timedelta,
         now: Callable[[], datetime],
         on_api_version_switch: Callable[[], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """`timeout` is for one call. `on_api_version_switch` is called once, when the documented path is gone."""
@@ -58,13 +50,6 @@ class Session:
         self._connection: Connection | None = None
         self._client: httpx.Client | None = None
         self._has_switched = False
-        self._retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
-            retry=tenacity.retry_if_exception(_is_worth_repeating),
-            wait=_delay,
-            sleep=sleep,
-            reraise=True,
-        )
 
     def close(self) -> None:
         """Close the connections that are kept open; the next request makes new ones."""
@@ -76,11 +61,6 @@ class Session:
     def api_prefix(self) -> str:
         """The first part of the paths: what the secret names, or the successor that is served in its place."""
         return "v3" if self._has_switched else self._source.current().api_version
-
-    def read(self, request: ApiRequest) -> ApiResponse:
-        """Send a request that only reads: three attempts."""
-        response: ApiResponse = self._retrying(self.send, request)
-        return response
 
     def send(self, request: ApiRequest) -> ApiResponse:
         """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`.
@@ -142,13 +122,3 @@ def _is_unknown_path(response: ApiResponse) -> bool:
     """Return whether the gateway does not know the path (docs/reference/gaussdb_api.md, "Paths and versions")."""
     body = parse_error_body(response.http_status, response.headers, response.content)
     return (body.http_status, body.normalized_code) == (httpx.codes.NOT_FOUND, "APIGW.0101")
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= MAX_IN_PROCESS_DELAY)
-
-
-def _delay(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    retry_after = error.retry_after if isinstance(error, TryLater) else None
-    return retry_after.total_seconds() if retry_after is not None else _jittered_delay(state)

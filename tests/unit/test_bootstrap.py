@@ -1,0 +1,85 @@
+"""Each setting gets to where it has its effect."""
+
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from gaussdb_backup.bootstrap.common import AWS_CONFIG, Runtime
+from gaussdb_backup.bootstrap.create import for_create
+from gaussdb_backup.bootstrap.dispatch import for_dispatch
+from gaussdb_backup.bootstrap.track import for_track
+from tests.helpers.clock import Clock
+from tests.helpers.deployment import QUEUES, SETTINGS
+
+ENVIRONMENT = {
+    **SETTINGS,
+    **QUEUES,
+    "HTTP_TIMEOUT_SECONDS": "7",
+    "START_WINDOW_SECONDS": "1111",
+    "TRACK_FIRST_DELAY_SECONDS": "22",
+    "TRACK_MAX_DELAY_SECONDS": "333",
+    "TRACK_DEADLINE_SECONDS": "4444",
+}
+
+
+def sleep(_: float) -> None:
+    """A sleep of the test's own."""
+
+
+def runtime(clients: list[str]) -> Runtime:
+    def client(service: str) -> Any:
+        clients.append(service)
+        return object()
+
+    return Runtime(now=Clock(), jitter=lambda: 1.0, sleep=sleep, recovery_timeout=timedelta(9), aws_client=client)
+
+
+def make(kind: Any, clients: list[str] | None = None, **changes: str) -> Any:
+    used = [] if clients is None else clients
+    return kind({**ENVIRONMENT, **changes}, logger=Logger(level="CRITICAL"), runtime=runtime(used))
+
+
+def test_a_request_is_retried_for_the_start_window_and_its_backup_tracked_until_the_deadline() -> None:
+    dependencies = make(for_create)
+    assert dependencies.consumer.max_age == timedelta(seconds=1111)
+    assert dependencies.consumer.jitter() == 1.0
+    assert dependencies.tracker._first_delay == timedelta(seconds=22)
+    assert dependencies.tracker._time_limit == timedelta(seconds=4444)
+    urls = [queue._url for queue in (dependencies.consumer.queue, dependencies.consumer.dead_letter_queue)]
+    assert [*urls, dependencies.tracker._queue._url] == ["requests", "requests-dead", "tracking"]
+
+
+def test_a_backup_is_polled_between_the_first_and_the_longest_delay() -> None:
+    dependencies = make(for_track)
+    assert dependencies.polling.delay(1) == timedelta(seconds=22)
+    assert dependencies.polling.delay(99) == timedelta(seconds=333)
+    assert (dependencies.tracking_queue._url, dependencies.dead_letter_queue._url) == ("tracking", "tracking-dead")
+
+
+def test_a_list_is_never_as_old_as_the_first_delay() -> None:
+    assert make(for_track).recent_backups._max_age == timedelta(seconds=11)
+    assert make(for_track, TRACK_FIRST_DELAY_SECONDS="900").recent_backups._max_age == timedelta(seconds=20)
+
+
+def test_a_client_of_the_api_has_the_time_limit_the_sleep_and_the_recovery_timeout() -> None:
+    for kind in (for_create, for_dispatch, for_track):
+        api = make(kind).api_clients.for_connection("default")
+        assert api._session._timeout == timedelta(seconds=7)
+        assert api._retrying.sleep is sleep
+        assert api._circuit_breaker._recovery_timeout == timedelta(9)
+
+
+def test_each_function_makes_only_the_clients_of_aws_that_it_uses() -> None:
+    used: dict[str, list[str]] = {"create": [], "dispatch": [], "track": []}
+    make(for_create, used["create"])
+    make(for_dispatch, used["dispatch"])
+    make(for_track, used["track"])
+    assert sorted(used["create"]) == sorted(used["dispatch"]) == ["dynamodb", "secretsmanager", "sqs"]
+    assert sorted(used["track"]) == ["dynamodb", "events", "secretsmanager", "sqs"]
+
+
+def test_a_call_of_aws_ends_before_the_function_does() -> None:
+    config: Any = AWS_CONFIG
+    attempts = config.retries["total_max_attempts"]
+    assert attempts * (config.connect_timeout + config.read_timeout) < 60
