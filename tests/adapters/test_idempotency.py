@@ -127,6 +127,16 @@ def test_a_record_that_stops_counting_while_it_is_read_is_written_anew(
     assert execute(Idempotency("state", client=racing), "second") == "second"
 
 
+def hide_it(response: dict[str, Any]) -> None:
+    del response["Item"]
+
+
+def test_a_refusal_without_the_record_in_it_has_the_record_read(idempotency: Idempotency) -> None:
+    execute(idempotency, "first")
+    racing: Any = Racing(boto3.client("dynamodb"), hide_it)
+    assert execute(Idempotency("state", client=racing), "second") == "first"
+
+
 def test_a_result_is_saved_for_two_hours(idempotency: Idempotency) -> None:
     execute(idempotency, "first")
     [record] = records()
