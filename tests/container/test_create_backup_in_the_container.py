@@ -10,7 +10,7 @@ from tests.container.conftest import Machine, sample
 pytestmark = pytest.mark.container
 
 COLD_START_MS = 3_000
-"""Generous: measured 450 to 750 ms on two slow cores; without bytecode it is three times that."""
+"""Generous: measured 590 and 690 ms on two cores; without bytecode it is three times that."""
 
 
 def retarget(event: Any, *instance_ids: str) -> Any:
