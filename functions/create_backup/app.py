@@ -8,10 +8,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gaussdb_backup.aws.invocation import work_deadline
 from gaussdb_backup.aws.messages import is_batch
 from gaussdb_backup.bootstrap.common import Runtime
 from gaussdb_backup.bootstrap.create import CreateDependencies, for_create
 from gaussdb_backup.domain.backup_request import extract_log_fields, parse_backup_request
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.validation import parse_object, require_object
 from gaussdb_backup.operations.create import CreateResult, create_backup
 from gaussdb_backup.telemetry.create import CreateReporter
@@ -38,10 +40,10 @@ def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies
     """Create one backup for each message; return which messages are to be delivered again."""
     with deps.reporter.reporting_errors():
         batch = deps.consumer.receive(event, context=context)
-        for message in batch:
+        for message, deadline in batch:
             with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
                 data = parse_object(message.body, "backup request")
-                _create(data, context, deps, reporter, default_time=message.scheduled_time)
+                _create(data, context, deps, reporter, default_time=message.scheduled_time, deadline=deadline)
         return batch.finish()
 
 
@@ -49,7 +51,9 @@ def handle_request(event: object, context: LambdaContext, deps: CreateDependenci
     """Create one backup; return its outcome. Raises the errors of `gaussdb_backup.errors`."""
     with deps.reporter.reporting_errors() as reporter:
         data = require_object(event, "backup request")
-        return _create(data, context, deps, reporter, default_time=deps.now()).model_dump(mode="json")
+        deadline = work_deadline(context)
+        result = _create(data, context, deps, reporter, default_time=deps.now(), deadline=deadline)
+        return result.model_dump(mode="json")
 
 
 def _create(
@@ -59,16 +63,17 @@ def _create(
     reporter: CreateReporter,
     *,
     default_time: datetime,
+    deadline: Deadline,
 ) -> CreateResult:
-    deadline = deps.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    remaining_time = timedelta(milliseconds=context.get_remaining_time_in_millis())
     reporter.add(**extract_log_fields(data))
     request = parse_backup_request(data, default_time=default_time, now=deps.now())
     return create_backup(
         request,
-        api=deps.api_clients.for_connection(request.connection),
+        api=deps.api_clients.for_connection(request.connection, deadline=deadline),
         idempotency=deps.idempotency,
         tracker=deps.tracker,
         reporter=reporter,
         now=deps.now,
-        deadline=deadline,
+        remaining_time=remaining_time,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gaussdb_backup.aws.invocation import work_deadline
 from gaussdb_backup.bootstrap.common import Runtime
 from gaussdb_backup.bootstrap.dispatch import DispatchDependencies, for_dispatch
 from gaussdb_backup.domain.backup_request import extract_log_fields
@@ -25,12 +26,12 @@ def dependencies() -> DispatchDependencies:
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's signature
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 - Lambda's signature
     """Handle one plan: the payload of a schedule or of a direct invoke."""
-    return handle_plan(event, dependencies())
+    return handle_plan(event, context, dependencies())
 
 
-def handle_plan(event: object, deps: DispatchDependencies) -> dict[str, Any]:
+def handle_plan(event: object, context: LambdaContext, deps: DispatchDependencies) -> dict[str, Any]:
     """Dispatch one plan; return what was done about each instance. Raises the errors of `gaussdb_backup.errors`."""
     with deps.reporter.reporting_errors() as reporter:
         data = require_object(event, "plan")
@@ -38,7 +39,7 @@ def handle_plan(event: object, deps: DispatchDependencies) -> dict[str, Any]:
         plan = parse_plan(data, default_time=deps.now(), now=deps.now())
         decisions = dispatch_backups(
             plan,
-            api=deps.api_clients.for_connection(plan.connection),
+            api=deps.api_clients.for_connection(plan.connection, deadline=work_deadline(context)),
             queue=deps.backup_queue,
             reporter=reporter,
         )

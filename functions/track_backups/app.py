@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gaussdb_backup.aws.invocation import work_deadline
 from gaussdb_backup.aws.messages import batch_response, parse_batch, parse_bodies
 from gaussdb_backup.bootstrap.common import Runtime
 from gaussdb_backup.bootstrap.track import TrackDependencies, for_track
@@ -23,12 +24,12 @@ def dependencies() -> TrackDependencies:
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's signature
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 - Lambda's signature
     """Handle a batch of queue messages."""
-    return handle_batch(event, dependencies())
+    return handle_batch(event, context, dependencies())
 
 
-def handle_batch(event: object, deps: TrackDependencies) -> dict[str, Any]:
+def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies) -> dict[str, Any]:
     """Poll each tracked backup of a batch once; return which messages are to be delivered again."""
     with deps.reporter.reporting_errors():
         batch = parse_batch(event)
@@ -40,10 +41,11 @@ def handle_batch(event: object, deps: TrackDependencies) -> dict[str, Any]:
             dead_lettered.add(message)
     done = track_backups(
         tracked,
-        backups_of=deps.recent_backups.for_connection,
+        backups=deps.recent_backups,
         event_bus=deps.event_bus,
         reporter=deps.reporter,
         now=deps.now,
+        deadline=work_deadline(context),
     )
     unfinished = [message for message in batch if message not in done | dead_lettered]
     deps.tracking_queue.change_visibility(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import FixConfiguration, TryLater
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.http import MAX_RESPONSE_BYTES
@@ -28,10 +29,10 @@ def connect() -> Iterator[Callable[..., GaussDBApi]]:
     with ExitStack() as stack:
 
         def make(url: str, timeout: timedelta = TIMEOUT) -> GaussDBApi:
-            session = Session(Source(by_key(url)), timeout=timeout, now=lambda: datetime.now(UTC))
-            api = GaussDBApi(session, sleep=lambda _: None)
-            stack.callback(api.close)
-            return api
+            session = Session(timeout=timeout, now=lambda: datetime.now(UTC))
+            stack.callback(session.close)
+            deadline = Deadline.after(timedelta(hours=1))
+            return GaussDBApi(Source(by_key(url)), session, deadline=deadline, sleep=lambda _: None)
 
         yield make
 

@@ -1,7 +1,10 @@
 """No secret leaves a function: every test of this folder ends by searching all that was printed and raised."""
 
+from datetime import timedelta
+
 import pytest
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import CredentialsRefused
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import KEY, ORDERS
@@ -25,7 +28,7 @@ def test_refused_credentials_are_reported_without_them_although_the_gateway_echo
 
 def test_a_connection_and_its_client_do_not_show_secrets(deployment: Deployment) -> None:
     app = deployment.app("create_backup")
-    api = app.dependencies().api_clients.for_connection("default")
+    api = app.dependencies().api_clients.for_connection("default", deadline=Deadline.after(timedelta(minutes=1)))
     list(api.list_backups())
     deployment.emitted.extend(
         repr(value) for value in [api, *vars(api._session).values(), *vars(api._session._client).values()]

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.tracking import parse_tracking_message
 from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.huawei.api import GaussDBApi
@@ -36,10 +37,10 @@ def bus(deployment: Deployment) -> Any:
 
 def begin(deployment: Deployment, instance_id: str = ORDERS, **changes: Any) -> dict[str, Any]:
     """Start a backup; return the message that has it tracked."""
-    session = Session(Source(by_key(deployment.url)), timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
-    api = GaussDBApi(session)
+    session = Session(timeout=timedelta(seconds=5), now=lambda: datetime.now(UTC))
+    api = GaussDBApi(Source(by_key(deployment.url)), session, deadline=Deadline.after(timedelta(hours=1)))
     backup = api.create_backup(instance_id=instance_id, name="nightly").backup
-    api.close()
+    session.close()
     now = datetime.now(UTC)
     return {
         "version": 1,

@@ -64,8 +64,8 @@ class CrashingApi:
     inner: Any
     crash: Callable[[], None]
 
-    def for_connection(self, connection: str) -> "CrashingApi":
-        return CrashingApi(self.inner.for_connection(connection), self.crash)
+    def for_connection(self, connection: str, *, deadline: Any) -> "CrashingApi":
+        return CrashingApi(self.inner.for_connection(connection, deadline=deadline), self.crash)
 
     def create_backup(self, **fields: Any) -> Any:
         self.inner.create_backup(**fields)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
 from gaussdb_backup.huawei.api import MAX_PAGES, GaussDBApi
 from gaussdb_backup.huawei.session import Session
@@ -63,7 +64,11 @@ def by_password(endpoint: str = "https://gaussdb.test", *, password: str = USER.
 
 def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **options: Any) -> GaussDBApi:
     """A client of the emulator in this process; its delays cost no time."""
-    of_api: dict[str, Any] = {"sleep": lambda _: None, "max_pages": MAX_PAGES}
+    of_api: dict[str, Any] = {
+        "sleep": lambda _: None,
+        "max_pages": MAX_PAGES,
+        "deadline": Deadline.after(timedelta(hours=1)),
+    }
     of_api |= {name: options.pop(name) for name in list(options) if name in of_api}
     given = {
         "timeout": timedelta(seconds=5),
@@ -71,4 +76,4 @@ def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **opti
         "transport": gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud)),
         **options,
     }
-    return GaussDBApi(Session(source or Source(by_key()), **given), **of_api)
+    return GaussDBApi(source or Source(by_key()), Session(**given), **of_api)

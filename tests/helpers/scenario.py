@@ -53,11 +53,11 @@ class Function:
 
     def __call__(self, event: Any) -> Any:
         if hasattr(self.app, "handle_plan"):
-            return self.app.handle_plan(event, self.dependencies)
+            return self.app.handle_plan(event, self.context, self.dependencies)
         if hasattr(self.app, "handle_request"):
             handle = self.app.handle_batch if "Records" in event else self.app.handle_request
             return handle(event, self.context, self.dependencies)
-        return self.app.handle_batch(event, self.dependencies)
+        return self.app.handle_batch(event, self.context, self.dependencies)
 
 
 @dataclass

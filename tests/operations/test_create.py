@@ -48,7 +48,7 @@ class Setup:
             tracker=self,
             reporter=self,
             now=self.clock,
-            deadline=self.clock() + timedelta(minutes=3),
+            remaining_time=timedelta(minutes=3),
         )
 
     @contextmanager

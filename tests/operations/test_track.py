@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.tracking import Observation, Status, TrackingMessage
 from gaussdb_backup.errors import TryLater
-from gaussdb_backup.operations.recent_backups import RecentBackups
+from gaussdb_backup.huawei.api import GaussDBApi
+from gaussdb_backup.operations.recent_backups import RecentBackupLists
 from gaussdb_backup.operations.track import track_backups
 from gaussdb_backup.telemetry.log_fields import to_json
 from local import gaussdb_emulator
@@ -27,20 +29,17 @@ class Setup:
         self.failed: list[tuple[str, int, Exception]] = []
         self.bus_accepts = True
         self.broken: set[str] = set()
-        self.lists: dict[str, RecentBackups] = {}
+        self.lists = RecentBackupLists(self, now=self.clock, max_age=AGE)
 
-    def backups_of(self, connection: str) -> RecentBackups:
+    def for_connection(self, connection: str, *, deadline: Deadline) -> GaussDBApi:
         if connection in self.broken:
             raise TryLater("no secret")
-        if connection not in self.lists:
-            api = make_api(self.cloud, Source(by_key()))
-            self.lists[connection] = RecentBackups(api, now=self.clock, max_age=AGE)
-        return self.lists[connection]
+        return make_api(self.cloud, Source(by_key()), deadline=deadline)
 
-    def publish(self, details: Sequence[Mapping[str, Any]]) -> list[bool]:
+    def publish(self, details: Sequence[Mapping[str, Any]]) -> list[str | None]:
         if self.bus_accepts:
             self.events.extend(to_json(detail) for detail in details)
-        return [self.bus_accepts] * len(details)
+        return [None if self.bus_accepts else "ThrottlingException"] * len(details)
 
     def status_observed(self, observation: Observation) -> None:
         self.observed.append(observation)
@@ -50,7 +49,14 @@ class Setup:
 
     def poll(self, *messages: TrackingMessage) -> set[int]:
         tracked = dict(enumerate(messages))
-        return track_backups(tracked, backups_of=self.backups_of, event_bus=self, reporter=self, now=self.clock)
+        return track_backups(
+            tracked,
+            backups=self.lists,
+            event_bus=self,
+            reporter=self,
+            now=self.clock,
+            deadline=Deadline.after(timedelta(minutes=1)),
+        )
 
     def start(self, instance_id: str = ORDERS, connection: str = "default") -> TrackingMessage:
         api = make_api(self.cloud, Source(by_key()))

@@ -60,7 +60,7 @@ def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, A
         events.put_rule(Name=name, EventPattern=json.dumps(rule["EventPattern"]))
         attributes = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
-    assert all(EventBus("default", client=events).publish([event_of(status) for status in Status]))
+    assert not any(EventBus("default", client=events).publish([event_of(status) for status in Status]))
     detail = json.dumps(event_of(Status.FAILED))
     for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])

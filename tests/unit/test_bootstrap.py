@@ -9,6 +9,7 @@ from gaussdb_backup.bootstrap.common import AWS_CONFIG, Runtime
 from gaussdb_backup.bootstrap.create import for_create
 from gaussdb_backup.bootstrap.dispatch import for_dispatch
 from gaussdb_backup.bootstrap.track import for_track
+from gaussdb_backup.domain.deadline import Deadline
 from tests.helpers.clock import Clock
 from tests.helpers.deployment import QUEUES, SETTINGS
 
@@ -64,8 +65,8 @@ def test_a_list_is_never_as_old_as_the_first_delay() -> None:
 
 def test_a_client_of_the_api_has_the_time_limit_the_sleep_and_the_recovery_timeout() -> None:
     for kind in (for_create, for_dispatch, for_track):
-        api = make(kind).api_clients.for_connection("default")
-        assert api._session._timeout == timedelta(seconds=7)
+        api = make(kind).api_clients.for_connection("default", deadline=Deadline.after(timedelta(minutes=1)))
+        assert api._session.timeout == timedelta(seconds=7)
         assert api._retrying.sleep is sleep
         assert api._circuit_breaker._recovery_timeout == timedelta(9)
 

@@ -8,16 +8,20 @@ MAX_ENTRIES = 10
 ATTEMPTS = 3
 
 
-def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Sequence[bool]]) -> list[bool]:
+type Refusal = str | None
+"""Why AWS refused an entry; `None` where it accepted it."""
+
+
+def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Sequence[Refusal]]) -> list[Refusal]:
     """Send entries, ten at a time, and those that were refused again, three attempts in all.
 
-    `send` makes one call; it returns for each entry whether it was accepted. So does this function.
+    `send` makes one call; it returns for each entry why it was refused, or `None`. So does this function.
     """
-    accepted = [False] * len(entries)
+    refusals: list[Refusal] = ["not sent"] * len(entries)
     for _ in range(ATTEMPTS):
-        refused = [index for index, is_accepted in enumerate(accepted) if not is_accepted]
+        refused = [index for index, refusal in enumerate(refusals) if refusal is not None]
         for indexes in batched(refused, MAX_ENTRIES, strict=False):
             results = send([entries[index] for index in indexes])
-            for index, is_accepted in zip(indexes, results, strict=True):
-                accepted[index] = is_accepted
-    return accepted
+            for index, refusal in zip(indexes, results, strict=True):
+                refusals[index] = refusal
+    return refusals

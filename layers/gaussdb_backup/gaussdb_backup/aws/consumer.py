@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from gaussdb_backup.aws.invocation import Context, work_deadline
 from gaussdb_backup.aws.messages import Message, batch_response, parse_batch
 from gaussdb_backup.aws.queues import Queue
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.retry_policy import is_poison, retry_delay
 from gaussdb_backup.errors import PoisonMessage
 
-TIME_PER_MESSAGE = timedelta(seconds=60)
-"""For one message, where the API is at its slowest; with less left, the rest of a batch is not started."""
+MIN_TIME_PER_MESSAGE = timedelta(seconds=2)
+"""With less time left, the rest of a batch is not started."""
 SHORT_DELAY = timedelta(seconds=5)
 """Before a message is received again that was not processed for no fault of its own."""
-
-
-class Context(Protocol):
-    """What Lambda passes to a function besides the event."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return after how long Lambda ends the function."""
 
 
 class Reporter(Protocol):
@@ -50,7 +45,7 @@ class Consumer:
 
     def receive(self, event: object, *, context: Context) -> "Batch":
         """Return the batch of an event. Raises `InvalidRequest` when the event is none."""
-        return Batch(parse_batch(event), self, context)
+        return Batch(parse_batch(event), self, deadline=work_deadline(context))
 
 
 class Batch:
@@ -60,23 +55,27 @@ class Batch:
     delivered again, at the latest after the visibility timeout of the queue.
     """
 
-    def __init__(self, messages: list[Message], consumer: Consumer, context: Context) -> None:
+    def __init__(self, messages: list[Message], consumer: Consumer, *, deadline: Deadline) -> None:
         self._messages = messages
         self._consumer = consumer
-        self._context = context
+        self._deadline = deadline
         self._delays: dict[Message, timedelta] = {}
 
-    def __iter__(self) -> Iterator[Message]:
-        """Yield the messages to process, while there is time: the others are retried later or dead-lettered."""
-        for message in self._messages:
+    def __iter__(self) -> Iterator[tuple[Message, Deadline]]:
+        """Yield the messages to process, while there is time: the others are retried later or dead-lettered.
+
+        Each has an equal share of the time that is left, so that one that takes long leaves enough for the others.
+        """
+        for index, message in enumerate(self._messages):
+            share = self._deadline.remaining / (len(self._messages) - index)
             age = self._consumer.now() - message.sent_at
             if is_poison(attempt=message.attempt, age=age, max_age=self._consumer.max_age):
                 text = f"delivered {message.attempt} times, and the function ended before it had finished"
                 self._retry_or_dead_letter(message, PoisonMessage(text))
-            elif self._context.get_remaining_time_in_millis() < TIME_PER_MESSAGE.total_seconds() * 1000:
+            elif share < MIN_TIME_PER_MESSAGE:
                 self._delays[message] = SHORT_DELAY
             else:
-                yield message
+                yield message, self._deadline.within(share)
 
     @contextmanager
     def processing(self, message: Message) -> Iterator[None]:

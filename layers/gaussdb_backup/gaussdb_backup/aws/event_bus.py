@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import send_in_batches
+from gaussdb_backup.aws.batching import Refusal, send_in_batches
 from gaussdb_backup.telemetry.log_fields import to_json
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ class EventBus:
         self._name = name
         self._client = client
 
-    def publish(self, details: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Publish one event for each detail; return for each whether the bus took it.
+    def publish(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+        """Publish one event for each detail; return for each why the bus refused it, or `None`.
 
         Publishing again after a failure elsewhere repeats events: delivery is at least once.
         """
         return send_in_batches(details, self._put)
 
-    def _put(self, details: Sequence[Mapping[str, Any]]) -> list[bool]:
+    def _put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         entries = [
             {
                 "Source": SOURCE,
@@ -43,6 +43,6 @@ class EventBus:
         ]
         try:
             response = self._client.put_events(Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError):
-            return [False] * len(details)
-        return ["ErrorCode" not in entry for entry in response["Entries"]]
+        except (BotoCoreError, ClientError) as error:
+            return [str(error)] * len(details)
+        return [entry.get("ErrorCode") for entry in response["Entries"]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import send_in_batches
+from gaussdb_backup.aws.batching import Refusal, send_in_batches
 from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE, Message
 from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
@@ -60,27 +60,31 @@ class Queue:
             return False
         return True
 
-    def send_all(self, bodies: Sequence[str]) -> list[bool]:
-        """Send messages; return for each whether the queue has it. Sending again may make second messages."""
+    def send_all(self, bodies: Sequence[str]) -> list[Refusal]:
+        """Send messages; return for each why the queue refused it, or `None`.
+
+        Sending again may make second messages.
+        """
         return send_in_batches(bodies, self._send_batch)
 
-    def _send_batch(self, bodies: Sequence[str]) -> list[bool]:
+    def _send_batch(self, bodies: Sequence[str]) -> list[Refusal]:
         entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
         try:
             response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError):
-            return [False] * len(bodies)
+        except (BotoCoreError, ClientError) as error:
+            return [str(error)] * len(bodies)
         sent = {int(entry["Id"]) for entry in response.get("Successful", [])}
-        return [index in sent for index in range(len(bodies))]
+        failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
+        return [None if index in sent else failed.get(index, "no answer") for index in range(len(bodies))]
 
     def change_visibility(self, delays: Mapping[str, timedelta]) -> int:
         """Make messages, named by their receipt handles, visible again after a delay; return how many SQS refused.
 
         A refused one is visible again after the visibility timeout of the queue, so nothing is lost by it.
         """
-        return send_in_batches(list(delays.items()), self._change_visibility_batch).count(False)
+        return len(delays) - send_in_batches(list(delays.items()), self._change_visibility_batch).count(None)
 
-    def _change_visibility_batch(self, delays: Sequence[tuple[str, timedelta]]) -> list[bool]:
+    def _change_visibility_batch(self, delays: Sequence[tuple[str, timedelta]]) -> list[Refusal]:
         entries = [
             {
                 "Id": str(index),
@@ -91,10 +95,10 @@ class Queue:
         ]
         try:
             response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError):
-            return [False] * len(delays)
-        failed = {int(entry["Id"]) for entry in response.get("Failed", [])}
-        return [index not in failed for index in range(len(delays))]
+        except (BotoCoreError, ClientError) as error:
+            return [str(error)] * len(delays)
+        failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
+        return [failed.get(index) for index in range(len(delays))]
 
 
 def _printable(text: str) -> str:

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from gaussdb_backup.aws.circuit_breaker import RECOVERY_TIMEOUT, CircuitBreaker
 from gaussdb_backup.aws.secrets import SecretConnection
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
 from gaussdb_backup.settings import Settings
@@ -55,8 +56,17 @@ class Runtime:
     aws_client: Callable[[str], Any] = make_aws_client
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of a connection for the life of the execution environment."""
+
+    source: SecretConnection
+    session: Session
+    circuit_breaker: CircuitBreaker
+
+
 class ApiClients:
-    """One client of the API for each connection, kept for the life of the execution environment."""
+    """Clients of the API. Network connections and secrets are kept for the life of the execution environment."""
 
     def __init__(self, settings: Settings, *, reporter: Reporter, dynamodb: "DynamoDBClient", runtime: Runtime) -> None:
         self._settings = settings
@@ -64,20 +74,27 @@ class ApiClients:
         self._dynamodb = dynamodb
         self._secrets = SecretsProvider(boto3_client=runtime.aws_client("secretsmanager"))
         self._runtime = runtime
-        self._clients: dict[str, GaussDBApi] = {}
+        self._kept: dict[str, _Kept] = {}
 
-    def for_connection(self, connection: str) -> GaussDBApi:
-        """Return the client of a connection. Its secret is read when the first call is made."""
-        if connection not in self._clients:
-            self._clients[connection] = self._make_client(connection)
-        return self._clients[connection]
+    def for_connection(self, connection: str, *, deadline: Deadline) -> GaussDBApi:
+        """Return a client of a connection, whose calls end by the deadline. Its first call reads the secret."""
+        if connection not in self._kept:
+            self._kept[connection] = self._make(connection)
+        kept = self._kept[connection]
+        return GaussDBApi(
+            kept.source,
+            kept.session,
+            deadline=deadline,
+            circuit_breaker=kept.circuit_breaker,
+            sleep=self._runtime.sleep,
+        )
 
     def close(self) -> None:
         """Close the network connections that are kept open."""
-        for client in self._clients.values():
-            client.close()
+        for kept in self._kept.values():
+            kept.session.close()
 
-    def _make_client(self, connection: str) -> GaussDBApi:
+    def _make(self, connection: str) -> _Kept:
         settings, runtime = self._settings, self._runtime
         source = SecretConnection(
             connection, secrets=self._secrets, prefix=settings.secret_prefix, allow_http=settings.allow_http_endpoint
@@ -89,13 +106,12 @@ class ApiClients:
             recovery_timeout=runtime.recovery_timeout,
         )
         session = Session(
-            source,
             timeout=settings.http_timeout_seconds,
             now=runtime.now,
             on_api_version_switch=partial(self._reporter.api_version_switched, connection=connection),
             transport=runtime.transport,
         )
-        return GaussDBApi(session, circuit_breaker=circuit_breaker, sleep=runtime.sleep)
+        return _Kept(source, session, circuit_breaker)
 
 
 def make_reporter[T: Reporter](kind: type[T], settings: Settings, logger: Logger) -> T:

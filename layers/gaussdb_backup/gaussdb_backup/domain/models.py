@@ -162,9 +162,13 @@ class PasswordUser(Frozen):
 
 
 class Connection(Frozen):
-    """Where and as whom to call the API for one cloud project. `endpoint` has no trailing slash."""
+    """Where and as whom to call the API for one cloud project. `endpoint` has no trailing slash.
+
+    `version` is the id of the secret's version that it was read from.
+    """
 
     endpoint: str
     project_id: str
     api_version: Literal["mysql/v3", "v3"] = "mysql/v3"
     credentials: AccessKey | PasswordUser
+    version: str = ""

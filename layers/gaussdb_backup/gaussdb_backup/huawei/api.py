@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import tenacity
 from pydantic import ValidationError
 
-from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, CreatedBackup, Instance
-from gaussdb_backup.errors import FailedApiCall, FieldProblem, InvalidRequest, TryLater
+from gaussdb_backup.domain.deadline import Deadline
+from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, Connection, CreatedBackup, Instance
+from gaussdb_backup.errors import CredentialsRefused, FailedApiCall, FieldProblem, InvalidRequest, TryLater
 from gaussdb_backup.huawei.error_body import parse_body, request_id
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse
 from gaussdb_backup.huawei.session import Session
@@ -22,6 +23,8 @@ MAX_DELETIONS = 50
 
 
 READ_ATTEMPTS = 3
+MIN_CALL_TIME = timedelta(seconds=1)
+"""With less time left no call is made: it would fail, and might leave open what it did."""
 MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
 """A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
 
@@ -35,8 +38,18 @@ class CircuitBreaker(Protocol):
         """Call the function, or raise in its place."""
 
 
+class ConnectionSource(Protocol):
+    """Where endpoint and credentials come from."""
+
+    def current(self) -> Connection:
+        """Return the connection as last read."""
+
+    def reread(self) -> Connection:
+        """Read it again."""
+
+
 class GaussDBApi:
-    """The API of one cloud project.
+    """The API of one cloud project, for one piece of work that has to end by a deadline.
 
     Every method raises the errors of `gaussdb_backup.errors` and no others; each carries the operation and, where the
     API returned them, status, code and request id. Reads have three attempts; creating and deleting are never repeated
@@ -45,36 +58,37 @@ class GaussDBApi:
 
     def __init__(
         self,
+        source: ConnectionSource,
         session: Session,
         *,
+        deadline: Deadline,
         circuit_breaker: CircuitBreaker | None = None,
         sleep: Callable[[float], None] = time.sleep,
         max_pages: int = MAX_PAGES,
     ) -> None:
-        """`circuit_breaker` may refuse a call, and each attempt of a read, before it is made; `sleep` takes seconds."""
+        """`circuit_breaker` may refuse a call, and each attempt of a read, before it is made; `sleep` takes seconds.
+
+        Each call, with all attempts of a read, ends by the `deadline`.
+        """
+        self._source = source
         self._session = session
+        self._deadline = deadline
         self._circuit_breaker = circuit_breaker
         self._max_pages = max_pages
         self._retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
+            stop=self._is_last_attempt,
             retry=tenacity.retry_if_exception(_is_worth_repeating),
             wait=_delay,
             sleep=sleep,
             reraise=True,
         )
 
-    def close(self) -> None:
-        """Close the connections that are kept open; the next call makes new ones."""
-        self._session.close()
-
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
         """Start a manual backup. After an ambiguous failure list the backups before this is called again."""
         body: dict[str, object] = {"instance_id": instance_id, "name": name}
         if description:
             body["description"] = description
-        request = ApiRequest(
-            "create backup", "POST", "/backups/create", self._session.api_prefix, is_mutating=True, body=body
-        )
+        request = ApiRequest("create backup", "POST", "/backups/create", is_mutating=True, body=body)
         response = self._send(request)
         content = parse_body(response.content) or {}
         try:
@@ -108,7 +122,7 @@ class GaussDBApi:
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
         needs_v3 = name is not None or instance_name is not None
-        api_prefix = "v3" if needs_v3 else self._session.api_prefix
+        api_prefix = "v3" if needs_v3 else None
         request = ApiRequest("list backups", "GET", "/backups", api_prefix, parameters=parameters)
         return (Backup.model_validate(item) for item in self._list(request, "backups"))
 
@@ -149,10 +163,31 @@ class GaussDBApi:
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
         return (Instance.model_validate(item) for item in self._list(request, "instances"))
 
+    def _is_last_attempt(self, state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= READ_ATTEMPTS or self._deadline.remaining < MIN_CALL_TIME
+
     def _send(self, request: ApiRequest) -> ApiResponse:
         if self._circuit_breaker is None:
-            return self._session.send(request)
-        return self._circuit_breaker.call(self._session.send, request)
+            return self._send_with_secret(request)
+        return self._circuit_breaker.call(self._send_with_secret, request)
+
+    def _send_with_secret(self, request: ApiRequest) -> ApiResponse:
+        """Send; where the credentials are refused, read them again, and send once more if they have changed."""
+        connection = self._source.current()
+        try:
+            return self._send_in_time(request, connection)
+        except CredentialsRefused:
+            fresh = self._source.reread()
+            if fresh == connection:
+                raise
+            return self._send_in_time(request, fresh)
+
+    def _send_in_time(self, request: ApiRequest, connection: Connection) -> ApiResponse:
+        remaining = self._deadline.remaining
+        if remaining < MIN_CALL_TIME:
+            text = f"{request.operation}: no call was made, since this function's time is nearly over: repeat it later"
+            raise TryLater(text, api_call=FailedApiCall(request.operation))
+        return self._session.send(request, connection, timeout=min(self._session.timeout, remaining))
 
     def _list(self, request: ApiRequest, key: str) -> Iterator[dict[str, Any]]:
         """Yield the records of all pages, each once: a record that moves between pages is returned twice."""

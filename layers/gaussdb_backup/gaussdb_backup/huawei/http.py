@@ -18,12 +18,15 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request to the API. `path` is what follows the project id; `is_mutating` means that it changes the cloud."""
+    """One request to the API. `path` is what follows the project id; `is_mutating` means that it changes the cloud.
+
+    `api_prefix` is the first part of the path; `None` for that of the connection.
+    """
 
     operation: str
     method: str
     path: str
-    api_prefix: str
+    api_prefix: str | None = None
     is_mutating: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     body: dict[str, object] | None = None

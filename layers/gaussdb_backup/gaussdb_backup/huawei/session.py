@@ -4,13 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import httpx
 
 from gaussdb_backup import __version__
 from gaussdb_backup.domain.models import Connection
-from gaussdb_backup.errors import CredentialsRefused
 from gaussdb_backup.huawei.auth import make_auth
 from gaussdb_backup.huawei.error_body import parse_error_body
 from gaussdb_backup.huawei.error_table import make_error, parse_retry_after
@@ -19,31 +17,22 @@ from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
 USER_AGENT = f"gaussdb-backup/{__version__}"
 
 
-class ConnectionSource(Protocol):
-    """Where a session gets endpoint and credentials from."""
-
-    def current(self) -> Connection:
-        """Return the connection as last read."""
-
-    def reread(self) -> Connection:
-        """Read it again."""
-
-
 class Session:
     """Sends requests for one connection. Not safe for several threads."""
 
     def __init__(
         self,
-        source: ConnectionSource,
         *,
         timeout: timedelta,
         now: Callable[[], datetime],
         on_api_version_switch: Callable[[], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`timeout` is for one call. `on_api_version_switch` is called once, when the documented path is gone."""
-        self._source = source
-        self._timeout = timeout
+        """`timeout` is the most that one call may take.
+
+        `on_api_version_switch` is called once, when the documented path is gone.
+        """
+        self.timeout = timeout
         self._now = now
         self._on_api_version_switch = on_api_version_switch
         self._transport = transport
@@ -57,29 +46,15 @@ class Session:
             self._client.close()
             self._client = self._connection = None
 
-    @property
-    def api_prefix(self) -> str:
-        """The first part of the paths: what the secret names, or the successor that is served in its place."""
-        return "v3" if self._has_switched else self._source.current().api_version
-
-    def send(self, request: ApiRequest) -> ApiResponse:
+    def send(self, request: ApiRequest, connection: Connection, *, timeout: timedelta) -> ApiResponse:
         """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`.
 
-        Refused credentials are read again, and where they have changed the request is sent once more.
+        Where the documented path is no longer served, the request is sent to its successor's.
         """
-        try:
-            return self._send_on_served_path(request, self._source.current())
-        except CredentialsRefused:
-            stale, fresh = self._connection, self._source.reread()
-            if fresh == stale:
-                raise
-            return self._send_on_served_path(request, fresh)
-
-    def _send_on_served_path(self, request: ApiRequest, connection: Connection) -> ApiResponse:
-        """Send; where the documented path is no longer served, send to its successor's."""
-        response = self._send_once(request, connection)
-        if request.api_prefix == "mysql/v3" and _is_unknown_path(response):
-            response = self._send_once(replace(request, api_prefix="v3"), connection)
+        api_prefix = request.api_prefix or ("v3" if self._has_switched else connection.api_version)
+        response = self._send_once(replace(request, api_prefix=api_prefix), connection, timeout)
+        if api_prefix == "mysql/v3" and _is_unknown_path(response):
+            response = self._send_once(replace(request, api_prefix="v3"), connection, timeout)
             self._switch_api_version(response)
         if 200 <= response.http_status < 300:  # noqa: PLR2004 - success
             return response
@@ -95,12 +70,12 @@ class Session:
         if self._on_api_version_switch:
             self._on_api_version_switch()
 
-    def _send_once(self, request: ApiRequest, connection: Connection) -> ApiResponse:
+    def _send_once(self, request: ApiRequest, connection: Connection, timeout: timedelta) -> ApiResponse:
         client = self._client_for(connection)
         url = f"{connection.endpoint}/{request.api_prefix}/{connection.project_id}{request.path}"
         content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         http_request = client.build_request(request.method, url, params=request.parameters or None, content=content)
-        return send(client, http_request, request, timeout=self._timeout)
+        return send(client, http_request, request, timeout=timeout)
 
     def _client_for(self, connection: Connection) -> httpx.Client:
         """Return the HTTP client of the connection, a new one when it has changed."""
@@ -109,7 +84,7 @@ class Session:
             self._client = httpx.Client(
                 auth=make_auth(connection.credentials, project_id=connection.project_id, now=self._now),
                 headers={"User-Agent": USER_AGENT, "Content-Type": "application/json", "X-Language": "en-us"},
-                timeout=httpx.Timeout(self._timeout.total_seconds()),
+                timeout=httpx.Timeout(self.timeout.total_seconds()),
                 transport=self._transport or httpx.HTTPTransport(retries=1, trust_env=False),
                 follow_redirects=False,
                 trust_env=False,

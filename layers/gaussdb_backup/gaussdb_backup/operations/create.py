@@ -87,19 +87,19 @@ def create_backup(
     tracker: Tracker,
     reporter: Reporter,
     now: Callable[[], datetime],
-    deadline: datetime,
+    remaining_time: timedelta,
 ) -> CreateResult:
     """Return the one backup of a request: the one that it has already, or a new one, which is then tracked.
 
-    Running it again for the same request returns the same backup, however the first run ended. `deadline` is when
-    Lambda ends this function; after that another may execute the request. Raises what the API raises;
+    Running it again for the same request returns the same backup, however the first run ended. `remaining_time` is
+    after how long Lambda ends this function; after that another may execute the request. Raises what the API raises;
     `InvalidRequest` for a name that the API would refuse and for an instance that the project does not have;
     `TryLater` while another function executes the request.
     """
     reporter.add(**request.log_fields)
     name = _render_name(request, api=api)
     reporter.add(backup_name=name)
-    with idempotency.run_once(request.idempotency_key(name), remaining_time=deadline - now()) as execution:
+    with idempotency.run_once(request.idempotency_key(name), remaining_time=remaining_time) as execution:
         if execution.result is not None:
             return CreateResult.model_validate(execution.result)
         result = find_or_create(request, name, api=api, now=now())

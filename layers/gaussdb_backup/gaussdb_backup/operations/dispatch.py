@@ -21,8 +21,8 @@ class InstanceApi(Protocol):
 class RequestQueue(Protocol):
     """Where requests are sent."""
 
-    def send_all(self, bodies: Sequence[str]) -> Sequence[bool]:
-        """Send messages; return for each whether the queue has it."""
+    def send_all(self, bodies: Sequence[str]) -> Sequence[str | None]:
+        """Send messages; return for each why the queue refused it, or `None`."""
 
 
 class Reporter(Protocol):
@@ -54,10 +54,10 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
 def _send(decisions: Sequence[Decision], queue: RequestQueue) -> list[Decision]:
     """Send the requests; a decision whose request the queue did not take becomes a rejection."""
     to_send = [decision for decision in decisions if decision.request]
-    sent = queue.send_all(
+    refusals = queue.send_all(
         [decision.request.model_dump_json(exclude_none=True) for decision in to_send if decision.request]
     )
-    lost = {decision.instance_id for decision, is_sent in zip(to_send, sent, strict=True) if not is_sent}
+    lost = {decision.instance_id for decision, refusal in zip(to_send, refusals, strict=True) if refusal}
     return [
         replace(decision, action=Action.REJECTED, reason=NOT_QUEUED) if decision.instance_id in lost else decision
         for decision in decisions

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import PAGE_SIZE, Backup
 from gaussdb_backup.domain.tracking import TrackingMessage
 
@@ -23,8 +24,8 @@ class BackupList(Protocol):
 class BackupLists(Protocol):
     """The API of each connection."""
 
-    def for_connection(self, connection: str) -> BackupList:
-        """Return the API of a connection."""
+    def for_connection(self, connection: str, *, deadline: Deadline) -> BackupList:
+        """Return the API of a connection, whose calls end by the deadline."""
 
 
 class RecentBackups:
@@ -34,16 +35,15 @@ class RecentBackups:
     status a few seconds old is still the API's: a final one stays final, a building backup is polled again later.
     """
 
-    def __init__(self, api: BackupList, *, now: Callable[[], datetime], max_age: timedelta) -> None:
+    def __init__(self, *, now: Callable[[], datetime], max_age: timedelta) -> None:
         """`max_age` is how old a list may be from which backups are returned."""
-        self._api = api
         self._now = now
         self._max_age = max_age
         self._read_at: datetime | None = None
         self._since: datetime | None = None
         self._backups: Mapping[str, Backup] = {}
 
-    def find(self, messages: Iterable[TrackingMessage]) -> Mapping[str, Backup]:
+    def find(self, messages: Iterable[TrackingMessage], *, api: BackupList) -> Mapping[str, Backup]:
         """Return the backups of these messages, by id; one that is absent is not listed. Raises what the API raises.
 
         Costs one page of the list for 100 backups that began since the oldest of them, and one call more for each
@@ -52,8 +52,8 @@ class RecentBackups:
         wanted = {message.backup_id: message for message in messages}
         begun = [message.begin_time for message in wanted.values() if message.begin_time]
         if begun and not (self._covers(min(begun)) and self._suffices(wanted)):
-            self._read(min(begun))
-        found = {backup_id: self._backups.get(backup_id) or self._read_one(backup_id) for backup_id in wanted}
+            self._read(min(begun), api)
+        found = {backup_id: self._backups.get(backup_id) or self._read_one(backup_id, api) for backup_id in wanted}
         return {backup_id: backup for backup_id, backup in found.items() if backup}
 
     def _covers(self, since: datetime) -> bool:
@@ -74,14 +74,15 @@ class RecentBackups:
         missing = sum(1 for _, backup in listed if backup is None)
         return not is_due and missing <= len(self._backups) / PAGE_SIZE
 
-    def _read(self, since: datetime) -> None:
+    def _read(self, since: datetime, api: BackupList) -> None:
         read_at = self._now()
-        backups = self._api.list_backups(backup_type="manual", begin_time=since)
+        backups = api.list_backups(backup_type="manual", begin_time=since)
         self._backups = {backup.id: backup for backup in backups}
         self._read_at, self._since = read_at, since
 
-    def _read_one(self, backup_id: str) -> Backup | None:
-        return next((backup for backup in self._api.list_backups(backup_id=backup_id) if backup.id == backup_id), None)
+    @staticmethod
+    def _read_one(backup_id: str, api: BackupList) -> Backup | None:
+        return next((backup for backup in api.list_backups(backup_id=backup_id) if backup.id == backup_id), None)
 
 
 class RecentBackupLists:
@@ -94,9 +95,9 @@ class RecentBackupLists:
         self._max_age = max_age
         self._lists: dict[str, RecentBackups] = {}
 
-    def for_connection(self, connection: str) -> RecentBackups:
-        """Return the recent backups of a connection. They are listed when they are needed."""
+    def find(self, connection: str, messages: Iterable[TrackingMessage], *, deadline: Deadline) -> Mapping[str, Backup]:
+        """Return the backups of these messages of a connection, by id. Raises what the API raises."""
         if connection not in self._lists:
-            api = self._apis.for_connection(connection)
-            self._lists[connection] = RecentBackups(api, now=self._now, max_age=self._max_age)
-        return self._lists[connection]
+            self._lists[connection] = RecentBackups(now=self._now, max_age=self._max_age)
+        api = self._apis.for_connection(connection, deadline=deadline)
+        return self._lists[connection].find(messages, api=api)

@@ -1,0 +1,26 @@
+"""One invocation of a function by Lambda: how long it may take, and which it is."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from gaussdb_backup.domain.deadline import Deadline
+
+RESERVE = timedelta(seconds=20)
+"""What is kept back of a function's time, for what it does after the last call of the API: the calls of AWS that save
+results, dead-letter messages and make the others visible again."""
+
+
+class Context(Protocol):
+    """What Lambda passes to a function besides the event."""
+
+    @property
+    def aws_request_id(self) -> str:
+        """The id of the invocation; Lambda's own retries have the same."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return after how long Lambda ends the function."""
+
+
+def work_deadline(context: Context) -> Deadline:
+    """Return by when the calls of the API must have ended, so that the function ends before Lambda ends it."""
+    return Deadline.after(timedelta(milliseconds=context.get_remaining_time_in_millis()) - RESERVE)
