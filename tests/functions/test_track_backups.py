@@ -16,6 +16,7 @@ from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
+from local.aws_emulator import Context
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import ORDERS, STOCK, Source, by_key
 from tests.helpers.sqs_event import sqs_batch
@@ -173,14 +174,14 @@ def test_one_connections_missing_secret_leaves_the_others_alone(deployment: Depl
 
 def test_an_unexpected_error_of_a_connection_is_logged_with_its_traceback_and_counted(deployment: Deployment) -> None:
     app = deployment.app("track_backups")
-    broken = replace(app.dependencies(), recent_backups=SimpleNamespace(for_connection=lambda _: None))  # any defect
+    broken = replace(app.dependencies(), recent_backups=SimpleNamespace(find=None))  # any defect
     with deployment.collecting_output():
-        response = app.handle_batch(sqs_batch(begin(deployment)), broken)
+        response = app.handle_batch(sqs_batch(begin(deployment)), Context(), broken)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     [logged] = deployment.records
     assert (logged["message"], logged["error_type"], deployment.count("UnexpectedError")) == (
         "unexpected error",
-        "AttributeError",
+        "TypeError",
         1,
     )
     assert "Traceback" in logged["exception"]

@@ -338,18 +338,6 @@ class Api:
         return self._calls.get(name) or getattr(self._inner, name)
 
 
-def test_the_record_counts_until_the_function_ends_however_long_the_name_took() -> None:
-    setup = Setup()
-    api = make_api(setup.cloud)
-
-    def list_slowly(**filters: Any) -> Any:
-        setup.clock.move(seconds=10)
-        return api.list_instances(**filters)
-
-    setup.request(name_template="{instance_name}", api=Api(api, list_instances=list_slowly))
-    assert setup.remaining_times == [timedelta(minutes=3) - timedelta(seconds=10)]
-
-
 def test_an_api_that_ignores_the_begin_time_makes_no_old_backup_stand_for_this_run() -> None:
     setup = Setup()
     setup.cloud.add_backups(

@@ -269,6 +269,6 @@ def test_nothing_to_track_costs_no_call() -> None:
 def test_an_unexpected_error_of_one_connection_is_reported_and_its_backups_are_polled_again() -> None:
     setup = Setup()
     message = setup.start()
-    setup.lists["default"] = None  # type: ignore[assignment]  # any bug of ours
+    setup.lists._lists["default"] = None  # type: ignore[assignment]  # any bug of ours
     assert setup.poll(message) == set()
     assert isinstance(setup.failed[0][2], AttributeError)

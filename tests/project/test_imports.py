@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "gaussdb_backup"
 
 OF_EVERY_FUNCTION = {
-    *("aws.batching", "aws.circuit_breaker", "aws.messages", "aws.queues", "aws.secrets"),
+    *("aws.batching", "aws.circuit_breaker", "aws.invocation", "aws.messages", "aws.queues", "aws.secrets"),
     "bootstrap.common",
-    *("domain.backup_request", "domain.connection", "domain.models", "domain.validation"),
+    *("domain.backup_request", "domain.connection", "domain.deadline", "domain.models", "domain.validation"),
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
     *("huawei.session", "huawei.signing"),
