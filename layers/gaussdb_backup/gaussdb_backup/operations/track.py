@@ -1,6 +1,6 @@
 """Poll tracked backups, for far less than one call each, and report every status."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -102,30 +102,32 @@ def track_backups[Key](
     Running it again, for a message that is delivered twice or whose function was killed, finds the same status again
     and repeats its event, record and metric. After OVERDUE or MISSING it may find the end of the backup.
     """
-    observed: dict[Key, Observation] = {}
+    observations: dict[Key, Observation] = {}
     errors: dict[Key, Exception] = {}
     waiting: set[Key] = set()
-    groups = _by_connection(tracked)
-    for index, (connection, group) in enumerate(groups.items()):
-        share = deadline.within(deadline.remaining / (len(groups) - index))
+    for connection, group, share in _share_time(_by_connection(tracked), deadline):
         polled_at = now()
         poll = _poll(connection, group.values(), backups=backups, reporter=reporter, deadline=share)
+        waiting |= {key for key, message in group.items() if message not in poll}
         for key, message in group.items():
             try:
-                observation = poll.observe(message, now=polled_at)
-                if observation is not None and observation not in unpublished:
-                    reporter.status_observed(observation)
+                if observation := poll.observe(message, now=polled_at):
+                    observations[key] = observation
+                    if observation not in unpublished:
+                        reporter.status_observed(observation)
             except Exception as error:  # noqa: BLE001 - reported with its traceback; the other backups go on
                 reporter.unexpected_error(error, **message.log_fields)
                 errors[key] = error
-                continue
-            if observation is not None and observation.status.is_final:
-                observed[key] = observation
-            elif message not in poll:
-                waiting.add(key)
-    errors |= _publish(observed, event_bus=event_bus, reporter=reporter, unpublished=unpublished)
+    final = {key: each for key, each in observations.items() if each.status.is_final and key not in errors}
+    errors |= _publish(final, event_bus=event_bus, reporter=reporter, unpublished=unpublished)
     expired = {key: error for key, error in errors.items() if now() - tracked[key].deadline >= RETRY_TIME}
-    return TrackResult(frozenset(observed.keys() - errors.keys()), expired, frozenset(waiting))
+    return TrackResult(frozenset(final.keys() - errors.keys()), expired, frozenset(waiting))
+
+
+def _share_time[T](groups: Mapping[str, T], deadline: Deadline) -> Iterator[tuple[str, T, Deadline]]:
+    """Yield each connection with the deadline of its poll: an equal share of the time that is left by then."""
+    for index, (connection, group) in enumerate(groups.items()):
+        yield connection, group, deadline.within(deadline.remaining / (len(groups) - index))
 
 
 def _by_connection[Key](tracked: Mapping[Key, TrackingMessage]) -> Mapping[str, Mapping[Key, TrackingMessage]]:
@@ -154,16 +156,16 @@ def _poll(
 
 
 def _publish[Key](
-    observed: Mapping[Key, Observation], *, event_bus: EventBus, reporter: Reporter, unpublished: Unpublished
+    final: Mapping[Key, Observation], *, event_bus: EventBus, reporter: Reporter, unpublished: Unpublished
 ) -> dict[Key, Exception]:
     """Publish final statuses; return the errors of those that the bus refused."""
     refused: dict[Key, Exception] = {}
     try:
-        causes = event_bus.publish([observation.log_fields for observation in observed.values()])
+        causes = event_bus.publish([observation.log_fields for observation in final.values()])
     except Exception as error:  # noqa: BLE001 - reported with its traceback; what is reported must not be repeated
         reporter.unexpected_error(error)
-        causes = [type(error).__name__] * len(observed)
-    for (key, observation), cause in zip(observed.items(), causes, strict=True):
+        causes = [type(error).__name__] * len(final)
+    for (key, observation), cause in zip(final.items(), causes, strict=True):
         if cause is None:
             unpublished.discard(observation)
         else:
