@@ -12,7 +12,8 @@ GaussDBBackupError
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
 │   ├── CircuitBreakerOpen   … no call is made until the credentials had time to be corrected
-│   └── PoisonMessage        … the message has ended its function again and again
+│   ├── PoisonMessage        … the message has ended its function again and again
+│   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
 
 Which class an API response becomes is decided in one place, `huawei/error_table.py`.
@@ -135,6 +136,10 @@ class CircuitBreakerOpen(TryLater):
 
 class PoisonMessage(TryLater):
     """Each function that received the message ended before it had finished with it."""
+
+
+class StateChangeRefused(TryLater):
+    """The event bus refuses the event of a final status, which is logged and counted already."""
 
 
 class GiveUp(GaussDBBackupError):

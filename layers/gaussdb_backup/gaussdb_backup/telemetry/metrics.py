@@ -20,6 +20,8 @@ class Metric(StrEnum):
     BACKUP_DEFERRED = "BackupDeferred"
     BACKUP_DURATION = "BackupDuration"
     BACKUP_SIZE = "BackupSize"
+    TRACKING_POLL_FAILED = "TrackingPollFailed"
+    STATE_CHANGE_NOT_PUBLISHED = "StateChangeNotPublished"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
     UNEXPECTED_ERROR = "UnexpectedError"
 
