@@ -11,7 +11,7 @@ GaussDBBackupError
 │   └── PermissionDenied     … the credentials are good, but may not do this
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
-│   ├── CircuitBreakerOpen   … no call is made until the credentials had time to be corrected
+│   ├── CircuitBreakerOpen   … no call is made, since it might be one refused call too many
 │   ├── PoisonMessage        … the message has ended its function again and again
 │   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
@@ -131,7 +131,14 @@ class InstanceBusy(TryLater):
 
 
 class CircuitBreakerOpen(TryLater):
-    """The credentials were refused a moment ago; calls are made again after the recovery timeout."""
+    """No call was made, since credentials that are refused too often are locked.
+
+    `is_refused` is true when these very credentials were refused a moment ago: read the secret again.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None, is_refused: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.is_refused = is_refused
 
 
 class PoisonMessage(TryLater):

@@ -7,7 +7,8 @@ from gaussdb_backup.domain.deadline import Deadline
 
 RESERVE = timedelta(seconds=20)
 """What is kept back of a function's time, for what it does after the last call of the API: the calls of AWS that save
-results, dead-letter messages and make the others visible again. A function with less than a minute keeps a third back."""
+results, dead-letter messages and make the others visible again. A function with less than a minute keeps back a third
+of it."""
 
 
 class Context(Protocol):
