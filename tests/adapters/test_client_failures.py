@@ -346,7 +346,8 @@ def test_a_token_without_an_expiry_is_used_for_less_than_an_hour(body: str) -> N
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v3/auth/tokens":
             return httpx.Response(201, text=body, headers={"X-Subject-Token": next(tokens)})
-        return httpx.Response(200, json={"backups": [], "total_count": 0, "token": request.headers["X-Auth-Token"]})
+        assert request.headers["X-Auth-Token"].startswith("token-")
+        return httpx.Response(200, json={"backups": [], "total_count": 0})
 
     api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(respond))
     list(api.list_backups())

@@ -17,6 +17,7 @@ OF_EVERY_FUNCTION = {
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
     *("huawei.session", "huawei.signing"),
+    *("huawei.network", "huawei.redaction", "huawei.transport"),
     "settings",
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }
