@@ -34,7 +34,12 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable[...
         make_state_table()
 
         def make(connection: str = "default", **changes: Any) -> CircuitBreaker:
-            given = {"table": "state", "client": boto3.client("dynamodb"), "now": clock, "sleep": lambda _: None}
+            given: dict[str, Any] = {
+                "table": "state",
+                "client": boto3.client("dynamodb"),
+                "now": clock,
+                "sleep": lambda _: None,
+            }
             return CircuitBreaker(connection, **(given | changes))
 
         yield make
@@ -186,7 +191,7 @@ def test_under_writes_without_end_a_call_is_denied_and_not_hung(make: Callable[.
         get_item = client.get_item
 
         def put_item(self, **arguments: Any) -> Any:
-            response = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": {"revision": {"S": "x"}}}
+            response: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": {"revision": {"S": "x"}}}
             raise client.exceptions.ConditionalCheckFailedException(response, "PutItem")
 
     with pytest.raises(CircuitBreakerOpen, match="repeat it later"):

@@ -18,7 +18,7 @@ from tests.helpers.gaussdb import ORDERS, Source, by_key, make_api, make_cloud
 class BetweenPages(httpx.BaseTransport):
     """The emulator; after each response to a list something happens in the cloud."""
 
-    def __init__(self, cloud: gaussdb_emulator.Cloud, happen: Callable[[int], None]) -> None:
+    def __init__(self, cloud: gaussdb_emulator.Cloud, happen: Callable[[int], object]) -> None:
         self._inner = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
         self._happen = happen
         self.pages = 0
@@ -75,7 +75,7 @@ def test_one_instance_that_is_deleted_before_each_page_hides_no_other() -> None:
 def test_backups_that_begin_between_pages_make_none_listed_twice() -> None:
     cloud = make_cloud(Clock())
     ids = add_backups(cloud, 250)
-    transport = BetweenPages(cloud, lambda _: add_backups(cloud, 3) and None)
+    transport = BetweenPages(cloud, lambda _: add_backups(cloud, 3))
     found = [backup.id for backup in make_api(cloud, transport=transport).list_backups()]
     assert set(ids) <= set(found)
     assert len(found) == len(set(found))
