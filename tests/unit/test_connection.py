@@ -164,7 +164,7 @@ def test_a_security_token_beside_a_password_is_refused_with_both_named() -> None
         parse({**USER, "security_token": "hush"})
 
 
-def test_a_password_may_have_blanks_and_other_letters() -> None:
+def test_a_password_may_have_blanks_and_any_characters() -> None:
     credentials = parse({**USER, "password": " pässwörd "}).credentials
     assert isinstance(credentials, PasswordUser)
     assert credentials.password.get_secret_value() == " pässwörd "

@@ -88,7 +88,7 @@ class Network(httpcore.NetworkBackend):
         socket_options: Any = None,  # noqa: ANN401, ARG002
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; each has an equal part of what the ones before it have left."""
-        addresses = self._look_up(host, port)
+        addresses = self._resolve(host, port)
         failure = Failure.NAME_UNKNOWN
         for index, address in enumerate(addresses):
             seconds = self.seconds_left(Failure.CONNECT_SLOW) / (len(addresses) - index)
@@ -98,7 +98,7 @@ class Network(httpcore.NetworkBackend):
             failure = connected
         raise NetworkError(failure)
 
-    def _look_up(self, host: str, port: int) -> Sequence[Address]:
+    def _resolve(self, host: str, port: int) -> Sequence[Address]:
         """Resolve a name in a thread of its own, since nothing else can end a look-up that does not end."""
         results: SimpleQueue[Sequence[Address]] = SimpleQueue()
         seconds = self.seconds_left(Failure.NO_TIME)
@@ -181,7 +181,7 @@ class Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
         """Return whether there is something to read, which httpcore asks before it uses a connection again."""
-        return _is_readable(self._socket) if info == "is_readable" else None
+        return _has_input(self._socket) if info == "is_readable" else None
 
 
 def _put_addresses(resolver: Resolver, host: str, port: int, results: SimpleQueue[Sequence[Address]]) -> None:
@@ -212,7 +212,7 @@ def _connect(address: Address, seconds: float) -> socket.socket | Failure:
     return failure
 
 
-def _is_readable(connection: socket.socket) -> bool:
+def _has_input(connection: socket.socket) -> bool:
     if connection.fileno() < 0:
         return True
     poll = select.poll()
