@@ -192,10 +192,10 @@ def _put_addresses(resolver: Resolver, host: str, port: int, results: SimpleQueu
 
 
 def _connect(address: Address, seconds: float) -> socket.socket | Failure:
-    family, kind, protocol, _, where = address
+    address_family, kind, protocol, _, where = address
     failure = Failure.CONNECT_FAILED
     try:
-        connection = socket.socket(family, kind, protocol)
+        connection = socket.socket(address_family, kind, protocol)
     except OSError:
         return failure
     try:
