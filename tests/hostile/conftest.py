@@ -18,7 +18,7 @@ from tests.helpers.canaries import CANARIES, emitted_text, find_canaries
 from tests.helpers.gaussdb import Source
 from tests.helpers.hostile_server import Behaviour, issues_tokens, serve_hostile
 
-TIMEOUT = timedelta(seconds=0.3)
+TIMEOUT = timedelta(seconds=0.2)
 MARGIN = 0.5
 """Seconds that a busy machine may need besides."""
 
@@ -61,11 +61,14 @@ class Client:
             return self.by_password(url, self.serve(issues_tokens(CANARIES["token"])))
         return self.by_password("https://127.0.0.1:9", url)
 
-    def api(self, connection: Connection, *, timeout: timedelta = TIMEOUT, **options: Any) -> GaussDBApi:
-        session = Session(timeout=timeout, now=lambda: datetime.now(UTC), **options)
+    def api(
+        self, connection: Connection, *, timeout: timedelta = TIMEOUT, work: timedelta | None = None, **options: Any
+    ) -> GaussDBApi:
+        """`work` is the time of all calls together; without it there is time for one."""
+        session = Session(**{"timeout": timeout, "now": lambda: datetime.now(UTC), **options})
         self.stack.callback(session.close)
         # With less than a second left no attempt is repeated.
-        deadline = Deadline.after(max(timeout, timedelta(seconds=1.1)))
+        deadline = Deadline.after(work or max(timeout, timedelta(seconds=1.1)))
         return GaussDBApi(Source(connection), session, deadline=deadline, sleep=lambda _: None)
 
     def emit(self, error: BaseException) -> None:

@@ -192,15 +192,14 @@ def _put_addresses(resolver: Resolver, host: str, port: int, results: SimpleQueu
 
 
 def _connect(address: Address, seconds: float) -> socket.socket | Failure:
-    address_family, kind, protocol, _, where = address
     failure = Failure.CONNECT_FAILED
     try:
-        connection = socket.socket(address_family, kind, protocol)
+        connection = socket.socket(*address[:3])
     except OSError:
         return failure
     try:
         connection.settimeout(seconds)
-        connection.connect(where)
+        connection.connect(address[4])
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError:
         failure = Failure.CONNECT_SLOW

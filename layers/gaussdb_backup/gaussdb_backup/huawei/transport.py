@@ -1,6 +1,8 @@
 """The transport of every call: whole responses only, bounded in time and size, as they were sent."""
 
+import ssl
 from collections.abc import Iterator
+from functools import cache
 
 import httpcore
 import httpx
@@ -14,6 +16,8 @@ MAX_HEAD_BYTES = 256 * 1024
 """What may be received before the headers have ended, interim responses included."""
 MAX_TRANSFER_BYTES = 2 * MAX_RESPONSE_BYTES
 """What may be received of one body with the framing of its chunks."""
+KEEP_SECONDS = 5.0
+"""How long a connection is kept open without a call: the other side closes it at some time."""
 
 KEPT_HEADERS = ("Date", "Retry-After", "X-Request-Id", "X-IAM-Trace-Id", "X-Subject-Token")
 """All that is kept of a response's headers: no cookie, no address to go to, no encoding."""
@@ -87,8 +91,9 @@ class NetworkTransport(httpx.BaseTransport):
 
     def __init__(self, network: Network | None = None) -> None:
         self._network = network or Network()
-        context = httpx.create_ssl_context(trust_env=False)
-        self._pool = httpcore.ConnectionPool(ssl_context=context, keepalive_expiry=5.0, network_backend=self._network)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_trusted_certificates(), keepalive_expiry=KEEP_SECONDS, network_backend=self._network
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the response, whose body is still to be read. Raises `NetworkError` and errors of httpcore."""
@@ -111,6 +116,12 @@ class NetworkTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._pool.close()
+
+
+@cache
+def _trusted_certificates() -> ssl.SSLContext:
+    """Load them once: that takes a good part of what a call does."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class _Body(httpx.SyncByteStream):
