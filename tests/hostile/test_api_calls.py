@@ -19,8 +19,7 @@ WHERE = ["API by key", "API by password", "IAM"]
 MEGABYTE = 1024 * 1024
 HARMLESS = {"no reason and no space", "a folded header", "headers that are not ASCII", "upgrades", "status 999"}
 """Those of MALFORMED that are a response nevertheless."""
-WITHOUT_RESPONSE = {*NO_RESPONSE, *SLOW, *ENDLESS, *MALFORMED, *ENCODED} - HARMLESS - {"resets at once"}
-"""What is reset so early may or may not have been received."""
+WITHOUT_RESPONSE = {*NO_RESPONSE, *SLOW, *ENDLESS, *MALFORMED, *ENCODED} - HARMLESS
 FAST_EVERYWHERE = {
     *(
         "is silent",

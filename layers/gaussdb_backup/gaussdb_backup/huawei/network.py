@@ -198,9 +198,9 @@ def _connect(address: Address, seconds: float) -> socket.socket | Failure:
     except OSError:
         return failure
     try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(seconds)
         connection.connect(address[4])
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError:
         failure = Failure.CONNECT_SLOW
     except OSError as error:
