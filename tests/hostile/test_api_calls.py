@@ -19,7 +19,8 @@ WHERE = ["API by key", "API by password", "IAM"]
 MEGABYTE = 1024 * 1024
 HARMLESS = {"no reason and no space", "a folded header", "headers that are not ASCII", "upgrades", "status 999"}
 """Those of MALFORMED that are a response nevertheless."""
-WITHOUT_RESPONSE = {*NO_RESPONSE, *SLOW, *ENDLESS, *MALFORMED, *ENCODED} - HARMLESS
+WITHOUT_RESPONSE = {*NO_RESPONSE, *SLOW, *ENDLESS, *MALFORMED, *ENCODED} - HARMLESS - {"resets at once"}
+"""A connection that is reset at once may count as one that was never made."""
 FAST_EVERYWHERE = {
     *(
         "is silent",

@@ -19,7 +19,7 @@ MAX_TRANSFER_BYTES = 2 * MAX_RESPONSE_BYTES
 KEEP_SECONDS = 5.0
 """How long a connection is kept open without a call: the other side closes it at some time."""
 
-KEPT_HEADERS = ("Date", "Retry-After", "X-Request-Id", "X-IAM-Trace-Id", "X-Subject-Token")
+KEPT_HEADERS = (b"date", b"retry-after", b"x-request-id", b"x-iam-trace-id", b"x-subject-token")
 """All that is kept of a response's headers: no cookie, no address to go to, no encoding."""
 
 _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
@@ -82,7 +82,7 @@ class BoundedTransport(httpx.BaseTransport):
             content = _read_body(response, deadline)
         finally:
             response.close()
-        kept = [(name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers]
+        kept = [(name, value) for name, value in response.headers.raw if name.lower() in KEPT_HEADERS]
         return httpx.Response(response.status_code, headers=kept, content=content, request=request)
 
 
