@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 
+from gaussdb_backup.huawei.network import Address
+
 CHUNK = b"x" * 65536
 DRIP_SECONDS = 0.02
 IAM_PATH = b"/v3/auth/tokens"
@@ -409,3 +411,23 @@ def issues_tokens(token: str, body: bytes = b'{"token": {"expires_at": "2036-01-
             peer.send(response(body, f"X-Subject-Token: {token}", status="201 Created"))
 
     return act
+
+
+# What is no server at all
+
+
+@contextmanager
+def dead_address() -> Iterator[Address]:
+    """Listens, and never takes a connection: its queue is full, so that the next one is not answered at all."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.settimeout(0)
+            each.connect_ex(listener.getsockname())
+        yield address_of(listener.getsockname()[1])
+        for each in waiting:
+            each.close()
+
+
+def address_of(port: int) -> Address:
+    return socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)

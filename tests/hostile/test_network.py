@@ -4,8 +4,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,8 +22,10 @@ from tests.helpers.hostile_server import (
     GOOD,
     Behaviour,
     Peer,
+    address_of,
     after_request,
     as_json,
+    dead_address,
     issues_tokens,
     response,
     sends,
@@ -31,23 +33,6 @@ from tests.helpers.hostile_server import (
 from tests.hostile.conftest import MARGIN, TIMEOUT, Client
 
 WITHOUT_PATH = response(as_json({"error_code": "APIGW.0101", "error_msg": "no such API"}), status="404 x")
-
-
-@contextmanager
-def dead_address() -> Iterator[Address]:
-    """Listens, and never takes a connection: its queue is full, so that the next one is not answered at all."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.settimeout(0)
-            each.connect_ex(listener.getsockname())
-        yield address_of(listener.getsockname()[1])
-        for each in waiting:
-            each.close()
-
-
-def address_of(port: int) -> Address:
-    return socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)
 
 
 def resolves_to(*addresses: Address) -> Resolver:
