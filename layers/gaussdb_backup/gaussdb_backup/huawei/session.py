@@ -1,16 +1,18 @@
 """The session of one connection: endpoint, API prefix, authentication."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from gaussdb_backup import __version__
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import Connection
-from gaussdb_backup.errors import FailedApiCall, FixConfiguration, FixRequest, GaussDBBackupError, TryLater
+from gaussdb_backup.errors import FailedApiCall, FixConfiguration, FixRequest, TryLater
 from gaussdb_backup.huawei.auth import ConnectionAuth, make_auth
 from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id
 from gaussdb_backup.huawei.error_table import make_error, parse_date, parse_retry_after
@@ -18,6 +20,8 @@ from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
 from gaussdb_backup.huawei.transport import BoundedTransport, NetworkTransport
 
 USER_AGENT = f"gaussdb-backup/{__version__}"
+MAX_QUERY = 8 * 1024
+"""Characters of the encoded parameters of a request: gateways refuse much longer addresses."""
 
 
 class Session:
@@ -110,23 +114,22 @@ class Session:
 
 def _build_request(client: httpx.Client, request: ApiRequest, connection: Connection) -> httpx.Request:
     """Make a request. Raises `FixConfiguration` for an endpoint, `FixRequest` for values that make no address."""
+    api_call = FailedApiCall(request.operation)
+    if not _is_query(request.parameters):
+        text = "the values to look for are too long for an address, or no text: correct them"
+        raise FixRequest(f"{request.operation}: {text}", api_call=api_call)
     url = f"{connection.endpoint}/{request.api_prefix}/{connection.project_id}{request.path}"
     content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode(errors="replace")
-    error: GaussDBBackupError
-    api_call = FailedApiCall(request.operation)
-    try:
-        without_parameters = client.build_request(request.method, url, content=content)
-    except (httpx.InvalidURL, UnicodeError):
-        error = FixConfiguration(f"{request.operation}: check the endpoint in the secret", api_call=api_call)
-    else:
-        if not request.parameters:
-            return without_parameters
-        try:
-            return client.build_request(request.method, url, params=request.parameters, content=content)
-        except (httpx.InvalidURL, UnicodeError):
-            text = "the values to look for are too long for an address, or no text: correct them"
-            error = FixRequest(f"{request.operation}: {text}", api_call=api_call)
-    raise error  # here, where no error of a library with the values is kept in it
+    with suppress(httpx.InvalidURL, UnicodeError):
+        return client.build_request(request.method, url, params=request.parameters or None, content=content)
+    text = "no address can be made of the endpoint: check it in the secret"
+    raise FixConfiguration(f"{request.operation}: {text}", api_call=api_call)
+
+
+def _is_query(parameters: Mapping[str, str]) -> bool:
+    with suppress(UnicodeError):  # half a character
+        return len(urlencode(parameters, quote_via=quote)) <= MAX_QUERY
+    return False
 
 
 def _refuse_echo(response: ApiResponse, request: ApiRequest, auth: ConnectionAuth) -> None:
