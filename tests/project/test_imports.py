@@ -23,7 +23,7 @@ OF_EVERY_FUNCTION = {
     ),
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
-    *("huawei.paging", "huawei.session", "huawei.signing"),
+    *("huawei.network", "huawei.paging", "huawei.redaction", "huawei.session", "huawei.signing", "huawei.transport"),
     "settings",
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }
