@@ -70,6 +70,7 @@ def _create(
     request = parse_backup_request(data, default_time=default_time, now=deps.now())
     return create_backup(
         request,
+        is_time_given="scheduled_time" in data,
         api=deps.api_clients.for_connection(request.connection, deadline=deadline),
         idempotency=deps.idempotency,
         tracker=deps.tracker,

@@ -12,7 +12,7 @@ from gaussdb_backup.domain.validation import Strict, parse_strictly
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
-MAX_AHEAD = timedelta(hours=1)
+MAX_AHEAD = timedelta(minutes=5)
 """A scheduled time further ahead than this is a mistake, such as local time written with `Z`."""
 
 _FORBIDDEN_IN_DESCRIPTION = frozenset("><!\"&'=")
@@ -75,7 +75,7 @@ class Run(Strict):
     version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
     schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
     scheduled_time: Time = Field(
-        description=f"ISO 8601 with an offset, at most {MAX_AHEAD.seconds // 3600} hour ahead of now"
+        description=f"ISO 8601 with an offset, at most {MAX_AHEAD.seconds // 60} minutes ahead of now"
     )
     timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
         default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
