@@ -7,6 +7,7 @@ from datetime import datetime
 from aws_lambda_powertools import Logger
 
 from gaussdb_backup.aws.consumer import Consumer
+from gaussdb_backup.aws.first_seen import FirstSeen
 from gaussdb_backup.aws.idempotency import Idempotency
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.aws.tracker import Tracker
@@ -21,6 +22,7 @@ class CreateDependencies:
 
     api_clients: ApiClients
     consumer: Consumer
+    first_seen: FirstSeen
     idempotency: Idempotency
     tracker: Tracker
     reporter: CreateReporter
@@ -43,6 +45,7 @@ def for_create(environment: Mapping[str, str], *, logger: Logger, runtime: Runti
             now=runtime.now,
             jitter=runtime.jitter,
         ),
+        first_seen=FirstSeen(settings.state_table, client=dynamodb, now=runtime.now),
         idempotency=Idempotency(settings.state_table, client=dynamodb),
         tracker=Tracker(
             Queue(settings.tracking_queue_url, client=sqs),
