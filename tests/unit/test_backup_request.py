@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussdb_backup.domain.backup_request import BackupRequest, extract_log_fields, parse_backup_request
+from gaussdb_backup.domain.plan import parse_plan
+from gaussdb_backup.domain.tracking import parse_tracking_message
 from gaussdb_backup.domain.validation import parse_object
 from gaussdb_backup.errors import InvalidRequest
 
@@ -41,6 +43,7 @@ def test_both_forms_of_an_instances_id_are_taken(instance_id: str) -> None:
         ("2026-11-23T01:30:00Z", datetime(2026, 11, 23, 1, 30, tzinfo=UTC)),
         ("2026-11-23T02:30:00+01:00", datetime(2026, 11, 23, 1, 30, tzinfo=UTC)),
         ("2026-11-23T02:05:00Z", NOW + timedelta(minutes=5)),
+        ("2026-10-23T02:00:00Z", NOW - timedelta(days=31)),
     ],
 )
 def test_the_nominal_time_is_read_with_its_offset(written: str, meant: datetime) -> None:
@@ -69,7 +72,10 @@ WRONG = {
     "words for a time": ("scheduled_time", "tonight"),
     "an unfilled placeholder": ("scheduled_time", "<aws.scheduler.scheduled-time>"),
     "a time further ahead than five minutes": ("scheduled_time", "2026-11-23T02:05:01Z"),
+    "a time older than 31 days": ("scheduled_time", "2026-10-23T01:59:59Z"),
+    "the year 1": ("scheduled_time", "0001-01-01T00:00:00Z"),
     "a time outside the calendar": ("scheduled_time", "0001-01-01T00:00:00+23:59"),
+    "the year 9999": ("scheduled_time", "9999-12-31T23:59:59-23:59"),
     "an unknown zone": ("timezone", "Mars/Olympus"),
     "a path for a zone": ("timezone", "../../etc/passwd"),
     "a folder of zones": ("timezone", "Europe"),
@@ -88,6 +94,33 @@ def test_a_wrong_field_is_refused_by_its_name(field: str, value: object) -> None
         parse(**{field: value})
     assert [problem.field for problem in raised.value.problems] == [field]
     assert f"{field}: expected " in str(raised.value) or f"{field}: expected no such field" in str(raised.value)
+
+
+@pytest.mark.parametrize("written", ["1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_a_time_that_was_never_meant_is_none_in_any_message(written: str) -> None:
+    message = {"connection": "default", "instance_id": INSTANCE, "backup_id": "b", "backup_name": "nightly"}
+    with pytest.raises(InvalidRequest, match=r"deadline: .*not between 2000 and 2100"):
+        parse_tracking_message({**message, "begin_time": NOW.isoformat(), "deadline": written})
+    with pytest.raises(InvalidRequest, match=r"scheduled_time: .*not between 2000 and 2100"):
+        parse(scheduled_time=written)
+
+
+def test_a_time_out_of_bounds_is_named_with_the_bounds_and_beside_the_other_faults() -> None:
+    expected = (
+        r"scheduled_time: expected ISO 8601 with an offset, at most 31 days old and at most 5 minutes ahead of now; "
+        r"got '2026-10-01T00:00:00Z' \(it is 2026-11-23T02:00:00\+00:00 now\)"
+    )
+    with pytest.raises(InvalidRequest, match=expected) as raised:
+        parse(scheduled_time="2026-10-01T00:00:00Z", timezone="Mars/Olympus")
+    assert [problem.field for problem in raised.value.problems] == ["scheduled_time", "timezone"]
+
+
+@pytest.mark.parametrize("age", [timedelta(days=31, seconds=1), timedelta(minutes=-5, seconds=-1)])
+def test_the_bounds_hold_for_plans_too_and_for_a_time_that_a_message_brings(age: timedelta) -> None:
+    with pytest.raises(InvalidRequest, match="scheduled_time: expected ISO 8601 with an offset, at most 31 days"):
+        parse_plan({"scheduled_time": (NOW - age).isoformat()}, default_time=NOW, now=NOW)
+    with pytest.raises(InvalidRequest, match="scheduled_time: expected ISO 8601 with an offset, at most 31 days"):
+        parse_backup_request({"instance_id": INSTANCE}, default_time=NOW - age, now=NOW)
 
 
 def test_a_missing_instance_is_named() -> None:

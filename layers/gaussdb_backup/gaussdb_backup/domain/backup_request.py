@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from gaussdb_backup.domain.models import EARLIEST, LATEST
 from gaussdb_backup.domain.validation import Strict, parse_strictly
-from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
-MAX_AHEAD = timedelta(minutes=5)
-"""A scheduled time further ahead than this is a mistake, such as local time written with `Z`."""
+MAX_AHEAD, MAX_AGE = timedelta(minutes=5), timedelta(days=31)
+"""A scheduled time further ahead of now or in the past is a mistake, such as local time written with `Z`."""
 
 _FORBIDDEN_IN_DESCRIPTION = frozenset("><!\"&'=")
 
@@ -27,10 +27,17 @@ def _parse_instant(value: object) -> datetime:
         raise ValueError("not ISO 8601") from None
     if parsed.tzinfo is None:
         raise ValueError("no offset")
-    try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
+    if not EARLIEST <= parsed < LATEST:
+        raise ValueError("not between 2000 and 2100")
+    return parsed.astimezone(UTC)
+
+
+def _check_age(value: datetime, info: ValidationInfo) -> datetime:
+    """Check the time of a run where the context has the present time; without one the run was parsed before."""
+    now: datetime | None = (info.context or {}).get("now")
+    if now is not None and not now - MAX_AGE <= value <= now + MAX_AHEAD:
+        raise ValueError(f"it is {now.isoformat(timespec='seconds')} now")
+    return value
 
 
 def _check_zone(value: str) -> str:
@@ -74,8 +81,9 @@ class Run(Strict):
 
     version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
     schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
-    scheduled_time: Time = Field(
-        description=f"ISO 8601 with an offset, at most {MAX_AHEAD.seconds // 60} minutes ahead of now"
+    scheduled_time: Annotated[Time, AfterValidator(_check_age)] = Field(
+        description=f"ISO 8601 with an offset, at most {MAX_AGE.days} days old and at most "
+        f"{MAX_AHEAD.seconds // 60} minutes ahead of now"
     )
     timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
         default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
@@ -136,12 +144,7 @@ def parse_run[T: Run](
 
     Raises `InvalidRequest` that names every wrong field.
     """
-    run = parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject)
-    if run.scheduled_time > now + MAX_AHEAD:
-        expected = Run.model_fields["scheduled_time"].description or ""
-        given = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
-        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, given)])
-    return run
+    return parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject, context={"now": now})
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
