@@ -71,11 +71,11 @@ def _create(
     request = parse_backup_request(data, default_time=default_time, now=deps.now())
     return create_backup(
         request,
-        is_time_given="scheduled_time" in data,
         api=deps.api_clients.for_connection(request.connection, deadline=deadline),
         idempotency=deps.idempotency,
         tracker=deps.tracker,
         reporter=reporter,
         now=deps.now,
+        maximum_per_day=deps.maximum_per_day,
         remaining_time=remaining_time,
     )

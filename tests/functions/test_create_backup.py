@@ -322,6 +322,19 @@ def through_the_queue(body: Any, deployment: Deployment, **attributes: str) -> d
     return {**event, "receiptHandle": received.receipt_handle}
 
 
+def test_a_request_beyond_the_limit_of_a_day_is_dead_lettered_at_once_with_its_reason(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAXIMUM_BACKUPS_PER_DAY", "1")
+    began = datetime.now(UTC) - timedelta(hours=20)
+    deployment.cloud.add_backups(gaussdb_emulator.PastBackup(instance_id=ORDERS, name="another", begin_time=began))
+    event = sqs_batch(request(), request(instance_id=STOCK))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "TooManyBackups"
+    assert [deployment.count(metric) for metric in ("BackupRejected", "BackupBuilding")] == [1, 1]
+
+
 @pytest.mark.parametrize(
     "scheduled_time",
     [

@@ -12,7 +12,15 @@ import pytest
 
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup
-from gaussdb_backup.errors import CredentialsRefused, InstanceBusy, InvalidRequest, NameTaken, TryLater
+from gaussdb_backup.errors import (
+    CredentialsRefused,
+    FixRequest,
+    InstanceBusy,
+    InvalidRequest,
+    NameTaken,
+    TooManyBackups,
+    TryLater,
+)
 from gaussdb_backup.operations.create import CreateResult, Execution, Outcome, create_backup
 from local import gaussdb_emulator
 from tests.helpers.clock import RUN, Clock
@@ -47,6 +55,7 @@ class Setup:
     clock: Clock = field(default_factory=Clock)
     skew: timedelta = timedelta(0)
     shows_its_clock: bool = True
+    maximum_per_day: int = 24
     result: dict[str, Any] | None = None
     entered: list[dict[str, str]] = field(default_factory=list)
     remaining_times: list[timedelta] = field(default_factory=list)
@@ -70,12 +79,12 @@ class Setup:
         data = {"instance_id": ORDERS, "name_template": "nightly", **given, **fields}
         return create_backup(
             parse_backup_request(data, default_time=run, now=self.clock()),
-            is_time_given=is_time_given,
             api=api or self.api(),
             idempotency=self,
             tracker=self,
             reporter=self,
             now=self.clock,
+            maximum_per_day=self.maximum_per_day,
             remaining_time=timedelta(minutes=3),
         )
 
@@ -458,3 +467,64 @@ def test_an_error_that_leaves_nothing_open_costs_no_second_list() -> None:
     with pytest.raises(TryLater):
         setup.request()
     assert len(setup.cloud.calls("list")) == 1
+
+
+# The limit per instance and day
+
+
+def request_often(setup: Setup, times: int, every: timedelta) -> None:
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    for number in range(times):
+        setup.clock.now = RUN + number * every
+        setup.request(setup.clock(), name_template=f"number-{number}")
+
+
+def test_more_backups_of_an_instance_in_a_day_than_the_limit_are_rejected_with_the_reason() -> None:
+    setup = Setup()
+    expected = r"24 manual backups .* of at most 24 .*MAXIMUM_BACKUPS_PER_DAY"
+    with pytest.raises(TooManyBackups, match=expected) as raised:
+        request_often(setup, 50, MINUTE)
+    assert isinstance(raised.value, FixRequest)
+    assert len(setup.names()) == len(setup.cloud.calls("create")) == 24
+    assert setup.request(setup.clock(), instance_id=STOCK).outcome is Outcome.CREATED
+
+
+def test_backups_that_the_operator_made_by_hand_count_automatic_ones_and_those_of_others_do_not() -> None:
+    setup = Setup(maximum_per_day=2)
+    for hours, fields in ((1, {}), (2, {"type": "auto"}), (3, {"instance_id": STOCK}), (4, {"status": "FAILED"})):
+        add_namesake(setup, RUN - timedelta(hours=hours), name="by-hand", **fields)
+    with pytest.raises(TooManyBackups):
+        setup.request()
+    setup.maximum_per_day = 3
+    assert setup.request().outcome is Outcome.CREATED
+
+
+def test_a_request_that_has_its_backup_already_gets_it_whatever_the_limit() -> None:
+    setup = Setup(maximum_per_day=1)
+    first = setup.request()
+    setup.clock.move(hours=1)
+    assert setup.request().backup.id == first.backup.id
+
+
+def test_a_backup_each_hour_stays_within_the_default_even_if_some_are_late() -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    for hour in range(72):
+        run = RUN + timedelta(hours=hour)
+        setup.clock.now = run + timedelta(minutes=29 if hour % 7 == 0 else 0)
+        assert setup.request(run).outcome is Outcome.CREATED
+
+
+def test_a_run_of_long_ago_counts_the_backups_of_today() -> None:
+    setup = Setup(maximum_per_day=1)
+    add_namesake(setup, RUN - timedelta(days=5), name="of-that-day")
+    run = RUN - timedelta(days=5)
+    assert setup.request(run).outcome is Outcome.CREATED
+    with pytest.raises(TooManyBackups):
+        setup.request(run - timedelta(days=1), name_template="another")
+
+
+def test_the_limit_costs_no_call_of_its_own() -> None:
+    setup = Setup()
+    setup.request()
+    assert [len(setup.cloud.calls(operation)) for operation in ("list", "create")] == [1, 1]

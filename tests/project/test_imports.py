@@ -22,8 +22,15 @@ OF_EVERY_FUNCTION = {
 }
 OF_ONE_FUNCTION = {
     "create_backup": {
-        *("aws.consumer", "aws.idempotency", "aws.tracker", "bootstrap.create"),
-        *("domain.naming", "domain.retry_policy", "domain.tracking", "operations.create", "telemetry.create"),
+        *("aws.consumer", "aws.first_seen", "aws.idempotency", "aws.tracker", "bootstrap.create"),
+        *(
+            "domain.adoption",
+            "domain.naming",
+            "domain.retry_policy",
+            "domain.tracking",
+            "operations.create",
+            "telemetry.create",
+        ),
     },
     "dispatch_backups": {
         *("bootstrap.dispatch", "domain.naming", "domain.plan", "operations.dispatch", "telemetry.dispatch"),

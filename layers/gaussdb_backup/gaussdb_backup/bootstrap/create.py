@@ -26,6 +26,7 @@ class CreateDependencies:
     idempotency: Idempotency
     tracker: Tracker
     reporter: CreateReporter
+    maximum_per_day: int
     now: Callable[[], datetime]
 
 
@@ -53,5 +54,6 @@ def for_create(environment: Mapping[str, str], *, logger: Logger, runtime: Runti
             time_limit=settings.track_deadline_seconds,
         ),
         reporter=reporter,
+        maximum_per_day=settings.maximum_backups_per_day,
         now=runtime.now,
     )

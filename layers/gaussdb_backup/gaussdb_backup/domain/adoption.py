@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from gaussdb_backup.domain.backup_request import MAX_AHEAD
+from gaussdb_backup.domain.backup_request import MAX_AHEAD, BackupRequest
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
 
@@ -11,8 +11,8 @@ SKEW_MARGIN = timedelta(minutes=1)
 """Added to a measured clock skew, which is known to within the duration of a call and a second."""
 
 
-def earliest_begin(scheduled_time: datetime, *, is_time_given: bool, clock_skew: timedelta | None) -> datetime:
-    """Return from when on, by the API's clock, a backup can be that of the run of `scheduled_time`.
+def earliest_begin(request: BackupRequest, *, clock_skew: timedelta | None) -> datetime:
+    """Return from when on, by the API's clock, a backup can be that of the run of a request.
 
     One that began before is of another run, whatever its name: with a template without a time, or in two runs that
     read alike when daylight saving ends. A request that gives its time itself may have been executed ahead of it; any
@@ -22,7 +22,7 @@ def earliest_begin(scheduled_time: datetime, *, is_time_given: bool, clock_skew:
     refuse our signatures and its `Date` must be wrong, its clock may be behind by that much. The time by our own clock
     plays no part: each delivery of a request finds the backup that another one made.
     """
-    earliest = scheduled_time - MAX_AHEAD if is_time_given else scheduled_time
+    earliest = request.scheduled_time - (MAX_AHEAD if request.is_time_given else timedelta(0))
     if clock_skew is None or abs(clock_skew) > CLOCK_TOLERANCE:
         return earliest - CLOCK_TOLERANCE
     return earliest + clock_skew - SKEW_MARGIN

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
@@ -104,6 +104,11 @@ class Run(Strict):
     )
 
     @property
+    def is_time_given(self) -> bool:
+        """Whether the request gives its scheduled time itself, which may then be ahead of now."""
+        return "scheduled_time" in self.model_fields_set
+
+    @property
     def log_fields(self) -> dict[str, Any]:
         """The fields that name the run."""
         return {"connection": self.connection, "schedule": self.schedule, "scheduled_time": self.scheduled_time}
@@ -144,7 +149,9 @@ def parse_run[T: Run](
 
     Raises `InvalidRequest` that names every wrong field.
     """
-    return parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject, context={"now": now})
+    with_time = {"scheduled_time": default_time.isoformat(), **data}
+    run = parse_strictly(model, with_time, subject, context={"now": now})
+    return cast("T", model.model_construct(_fields_set=set(data), **dict(run)))
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:

@@ -12,11 +12,14 @@ from gaussdb_backup.domain.adoption import earliest_begin, find_own
 from gaussdb_backup.domain.backup_request import BackupRequest
 from gaussdb_backup.domain.models import Backup, CreatedBackup, Frozen, Instance
 from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
-from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TryLater
+from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TooManyBackups, TryLater
 
 SEARCHED = timedelta(days=1)
 """How far before its run a backup is searched for: further than any clock skew, so that one list serves whatever skew
 its response shows."""
+
+COUNTED = timedelta(hours=23, minutes=30)
+"""For how long a backup counts as one of a day: less than 24 hours, so that one each hour may be half an hour late."""
 
 
 class BackupApi(Protocol):
@@ -86,20 +89,20 @@ class CreateResult(Frozen):
 def create_backup(
     request: BackupRequest,
     *,
-    is_time_given: bool,
     api: BackupApi,
     idempotency: Idempotency,
     tracker: Tracker,
     reporter: Reporter,
     now: Callable[[], datetime],
+    maximum_per_day: int,
     remaining_time: timedelta,
 ) -> CreateResult:
     """Return the one backup of a request: the one that it has already, or a new one, which is then tracked.
 
-    Running it again for the same request returns the same backup, however the first run ended. `is_time_given` is
-    whether the request gives its scheduled time itself, which may then be ahead of now. `remaining_time` is after how
-    long Lambda ends this function; after that another may execute the request. Raises what the API raises;
+    Running it again for the same request returns the same backup, however the first run ended. `remaining_time` is
+    after how long Lambda ends this function; after that another may execute the request. Raises what the API raises;
     `InvalidRequest` for a name that the API would refuse and for an instance that the project does not have;
+    `TooManyBackups` if the instance has had `maximum_per_day` manual backups within a day, whoever made them;
     `TryLater` while another function executes the request.
     """
     reporter.add(**request.log_fields)
@@ -108,8 +111,8 @@ def create_backup(
     with idempotency.run_once(request.idempotency_key(name), remaining_time=remaining_time) as execution:
         if execution.result is not None:
             return CreateResult.model_validate(execution.result)
-        search = _Search(request=request, name=name, is_time_given=is_time_given, api=api, now=now())
-        result = _find_or_create(search)
+        search = _Search(request=request, name=name, api=api, now=now())
+        result = _find_or_create(search, maximum_per_day=maximum_per_day)
         reporter.backup_started(result.backup, outcome=result.outcome.value)
         tracker.track(request, result.backup, now=now())
         execution.result = result.model_dump(mode="json")
@@ -143,7 +146,6 @@ class _Search:
 
     request: BackupRequest
     name: str
-    is_time_given: bool
     api: BackupApi
     now: datetime
 
@@ -156,8 +158,7 @@ class _Search:
 
         One without a begin time is that of this run only if the API lists it as begun late enough.
         """
-        scheduled_time, skew = self.request.scheduled_time, self.api.clock_skew
-        earliest = earliest_begin(scheduled_time, is_time_given=self.is_time_given, clock_skew=skew)
+        earliest = earliest_begin(self.request, clock_skew=self.api.clock_skew)
         own = find_own(listed, self.name, earliest=earliest)
         if own is None or own.begin_time is not None:
             return own
@@ -170,7 +171,7 @@ class _Search:
         return list(listed)
 
 
-def _find_or_create(search: _Search) -> CreateResult:
+def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
     """Return the backup of a run, or create it.
 
     The name is searched for before creating, and again after a response that leaves open whether the API did the
@@ -178,8 +179,10 @@ def _find_or_create(search: _Search) -> CreateResult:
     that is taken. Raises what the API raises; `NameTaken` names the backup that has the name.
     """
     request, name, api = search.request, search.name, search.api
-    if backup := search.find(search.list_recent()):
+    listed = search.list_recent()
+    if backup := search.find(listed):
         return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
+    _check_limit(listed, maximum_per_day, now=search.now)
     try:
         created = api.create_backup(instance_id=request.instance_id, name=name, description=request.description)
     except TryLater as error:
@@ -199,6 +202,16 @@ def _find_or_create(search: _Search) -> CreateResult:
         named = created.backup.model_copy(update={"name": created.backup.name or name})  # it may be found by it only
         return CreateResult(outcome=Outcome.CREATED, backup=named, job_id=created.job_id)
     return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
+
+
+def _check_limit(listed: Iterable[Backup], maximum: int, *, now: datetime) -> None:
+    """Raise `TooManyBackups` if one more would be too many. One without a begin time does not count."""
+    counted = sum(1 for backup in listed if backup.begin_time is not None and backup.begin_time > now - COUNTED)
+    if counted >= maximum:
+        raise TooManyBackups(
+            f"the instance has had {counted} manual backups within a day, of at most {maximum} that may be made: "
+            "look for who requests so many, or raise MAXIMUM_BACKUPS_PER_DAY"
+        )
 
 
 def _is_conflict(error: TryLater) -> bool:
