@@ -184,3 +184,16 @@ def test_what_names_the_run_is_read_even_from_an_invalid_request() -> None:
         {"instance_id": "short", "connection": "a b", "schedule": 7, "scheduled_time": "2026-11-23T01:30:00Z"}
     )
     assert log_fields == {"instance_id": "short", "scheduled_time": "2026-11-23T01:30:00Z"}
+
+
+@pytest.mark.parametrize("key", ["connection", "schedule", "instance_id", "scheduled_time"])
+@pytest.mark.parametrize("value", ["ünïted", "１２３", "a" * 65, "a\n", "", "a.b c"])
+def test_what_names_the_run_is_ascii_and_short_before_it_is_checked(key: str, value: str) -> None:
+    assert extract_log_fields({key: value}) == {}
+
+
+@pytest.mark.parametrize("key", ["connection", "schedule", "instance_id"])
+@pytest.mark.parametrize("value", ["a:b", "a+b", "a.b"])
+def test_what_becomes_a_dimension_has_no_other_characters_than_a_label(key: str, value: str) -> None:
+    assert extract_log_fields({key: value}) == {}
+    assert extract_log_fields({key: "a-B_9"}) == {key: "a-B_9"}

@@ -69,7 +69,9 @@ InstanceId = Annotated[
         description="32 letters or digits, then optionally 'in' and two digits, or a UUID with dashes",
     ),
 ]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", strict=True)]
+LABEL = r"^[A-Za-z0-9_-]{1,64}$"
+"""What may become a dimension of a metric."""
+Label = Annotated[str, Field(pattern=LABEL, strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
 
 
@@ -134,12 +136,16 @@ class BackupRequest(Run):
         return {**super().log_fields, "instance_id": self.instance_id}
 
 
+_LOG_FIELDS = {
+    **dict.fromkeys(("connection", "schedule", "instance_id"), re.compile(LABEL)),
+    "scheduled_time": re.compile(r"^[0-9A-Za-z:.+-]{1,64}$"),
+}
+
+
 def extract_log_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that name the run and the instance, as far as a request that may be invalid has them."""
-    keys = ("connection", "schedule", "scheduled_time", "instance_id")
-    return {
-        key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])
-    }
+    given = {key: data[key] for key in _LOG_FIELDS if isinstance(data.get(key), str)}
+    return {key: value for key, value in given.items() if _LOG_FIELDS[key].fullmatch(value)}
 
 
 def parse_run[T: Run](
