@@ -13,7 +13,8 @@ LAYER = ROOT / "layers" / "gaussdb_backup"
 OF_EVERY_FUNCTION = {
     *("aws.batching", "aws.circuit_breaker", "aws.invocation", "aws.messages", "aws.queues", "aws.secrets"),
     "bootstrap.common",
-    *("domain.backup_request", "domain.connection", "domain.deadline", "domain.models", "domain.validation"),
+    *("domain.backup_request", "domain.connection", "domain.deadline", "domain.models"),
+    *("domain.naming", "domain.validation"),
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
     *("huawei.session", "huawei.signing"),
@@ -33,7 +34,7 @@ OF_ONE_FUNCTION = {
         ),
     },
     "dispatch_backups": {
-        *("bootstrap.dispatch", "domain.naming", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
+        *("bootstrap.dispatch", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
     },
     "track_backups": {
         *("aws.event_bus", "bootstrap.track", "domain.retry_policy", "domain.tracking"),

@@ -134,6 +134,28 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     assert {problem.field for problem in raised.value.problems} == {"instance_id", "timezone", "description", "extra"}
 
 
+@pytest.mark.parametrize(
+    ("template", "problems"),
+    [
+        ("{x}-{instance_id!r}", ["only the fields {instance_id}, ", "no conversions"]),
+        ("{", ["Python format syntax"]),
+        ("{schedule}-{instance_name}", ["a value for '{schedule}'"]),
+    ],
+)
+def test_the_faults_of_a_template_are_named_beside_those_of_other_fields(template: str, problems: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse(name_template=template, timezone="Mars")
+    assert [problem.field for problem in raised.value.problems] == ["timezone"] + len(problems) * ["name_template"]
+    for problem in problems:
+        assert f"name_template: expected {problem}" in str(raised.value)
+    with pytest.raises(InvalidRequest, match=r"^invalid plan: name_template: "):
+        parse_plan({"name_template": template}, default_time=NOW, now=NOW)
+
+
+def test_a_template_may_have_the_name_of_the_instance_which_is_known_later_only() -> None:
+    assert parse(name_template="{schedule}-{instance_name}", schedule="nightly").schedule == "nightly"
+
+
 @pytest.mark.parametrize("field", ["description", "u" * 300_000])
 def test_a_huge_value_or_field_does_not_make_a_huge_message(field: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
@@ -187,7 +209,7 @@ def test_what_names_the_run_is_read_even_from_an_invalid_request() -> None:
 
 
 @pytest.mark.parametrize("key", ["connection", "schedule", "instance_id", "scheduled_time"])
-@pytest.mark.parametrize("value", ["ünïted", "１２３", "a" * 65, "a\n", "", "a.b c"])
+@pytest.mark.parametrize("value", ["ünïted", "\uff11\uff12", "a" * 65, "a\n", "", "a.b c"])
 def test_what_names_the_run_is_ascii_and_short_before_it_is_checked(key: str, value: str) -> None:
     assert extract_log_fields({key: value}) == {}
 

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from gaussdb_backup.domain.models import EARLIEST, LATEST
+from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, FIELDS, find_template_problems
 from gaussdb_backup.domain.validation import Strict, parse_strictly
+from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
-DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
 MAX_AHEAD, MAX_AGE = timedelta(minutes=5), timedelta(days=31)
 """A scheduled time further ahead of now or in the past is a mistake, such as local time written with `Z`."""
 
@@ -155,9 +156,22 @@ def parse_run[T: Run](
 
     Raises `InvalidRequest` that names every wrong field.
     """
+    problems = _find_template_problems(data)
     with_time = {"scheduled_time": default_time.isoformat(), **data}
-    run = parse_strictly(model, with_time, subject, context={"now": now})
+    try:
+        run = parse_strictly(model, with_time, subject, context={"now": now})
+    except InvalidRequest as error:
+        raise InvalidRequest(subject, [*error.problems, *problems]) from None
+    if problems:
+        raise InvalidRequest(subject, problems)
     return cast("T", model.model_construct(_fields_set=set(data), **dict(run)))
+
+
+def _find_template_problems(data: Mapping[str, Any]) -> list[FieldProblem]:
+    """Return what is wrong with the template whatever the instance."""
+    template = data.get("name_template")
+    known = [field for field in FIELDS if field != "schedule" or data.get("schedule") is not None]
+    return find_template_problems(template, known) if isinstance(template, str) else []
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:
