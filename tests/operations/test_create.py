@@ -394,6 +394,23 @@ def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     assert raised.value.may_have_taken_effect
 
 
+@pytest.mark.parametrize("is_time_given", [True, False])
+def test_two_executions_at_once_after_the_loss_of_the_table_end_in_one_backup(is_time_given: bool) -> None:
+    setup = Setup()
+    results: list[CreateResult] = []
+
+    def list_and_be_overtaken(**filters: Any) -> list[Backup]:
+        listed = list(make_api(setup.cloud).list_backups(**filters))
+        if not results:
+            results.append(setup.request(is_time_given=is_time_given))
+        return listed
+
+    late = setup.request(api=setup.api(list_backups=list_and_be_overtaken), is_time_given=is_time_given)
+    assert (results[0].outcome, late.outcome) == (Outcome.CREATED, Outcome.ADOPTED)
+    assert late.backup.id == results[0].backup.id
+    assert setup.names() == ["nightly"]
+
+
 def test_an_instance_that_is_busy_with_another_backup_is_reported_as_busy() -> None:
     setup = Setup()
     setup.request(name_template="another")

@@ -83,3 +83,13 @@ def test_a_table_that_does_not_respond_defers_a_request_without_a_time(scenario:
     with pytest.raises(TryLater, match=r"the state table does not respond \(ResourceNotFoundException\).* or give it"):
         invoke(scenario, "1")
     assert scenario.cloud.requests == []
+
+
+def test_two_runs_of_one_name_are_two_requests_while_the_result_of_the_first_is_still_saved(scenario: Scenario) -> None:
+    runs = [scenario.clock(), scenario.clock() + timedelta(hours=1)]
+    results = []
+    for run in runs:
+        scenario.move_to(run)
+        results.append(invoke(scenario, "1", scheduled_time=run.isoformat(), name_template="nightly"))
+    assert [result["outcome"] for result in results] == ["created", "created"]
+    assert invoke(scenario, "2", scheduled_time=runs[0].isoformat(), name_template="nightly") == results[0]
