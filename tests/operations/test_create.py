@@ -470,6 +470,17 @@ def test_an_api_that_ignores_the_begin_time_makes_no_old_backup_stand_for_this_r
     assert setup.request(api=setup.api(list_backups=list_all)).outcome is Outcome.CREATED
 
 
+def test_an_api_that_ignores_the_instance_lets_no_backup_of_another_be_adopted_or_counted() -> None:
+    setup = Setup(maximum_per_day=1)
+    add_namesake(setup, RUN, instance_id=STOCK)
+    api = make_api(setup.cloud)
+
+    def list_all(*, instance_id: str, **filters: Any) -> Any:
+        return api.list_backups(**filters)
+
+    assert setup.request(api=setup.api(list_backups=list_all)).outcome is Outcome.CREATED
+
+
 def test_an_api_that_ignores_the_id_gives_no_request_another_instances_name() -> None:
     setup = Setup()
     api = make_api(setup.cloud)

@@ -26,6 +26,7 @@ OF_ONE_FUNCTION = {
         *("aws.consumer", "aws.first_seen", "aws.idempotency", "aws.tracker", "bootstrap.create"),
         *(
             "domain.adoption",
+            "domain.daily_limit",
             "domain.naming",
             "domain.retry_policy",
             "domain.tracking",

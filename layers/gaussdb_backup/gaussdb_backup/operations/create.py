@@ -10,16 +10,14 @@ from typing import Any, Protocol
 
 from gaussdb_backup.domain.adoption import earliest_begin, find_own
 from gaussdb_backup.domain.backup_request import BackupRequest
+from gaussdb_backup.domain.daily_limit import check_daily_limit
 from gaussdb_backup.domain.models import Backup, CreatedBackup, Frozen, Instance
 from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
-from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TooManyBackups, TryLater
+from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TryLater
 
 SEARCHED = timedelta(days=1)
 """How far before its run a backup is searched for: further than any clock skew, so that one list serves whatever skew
 its response shows."""
-
-COUNTED = timedelta(hours=23, minutes=30)
-"""For how long a backup counts as one of a day: less than 24 hours, so that one each hour may be half an hour late."""
 
 
 class BackupApi(Protocol):
@@ -165,10 +163,9 @@ class _Search:
         return find_own(self._list_since(earliest), self.name, earliest=earliest)
 
     def _list_since(self, begin_time: datetime) -> list[Backup]:
-        listed = self.api.list_backups(
-            instance_id=self.request.instance_id, backup_type="manual", begin_time=begin_time
-        )
-        return list(listed)
+        id_ = self.request.instance_id
+        listed = self.api.list_backups(instance_id=id_, backup_type="manual", begin_time=begin_time)
+        return [backup for backup in listed if backup.instance_id in ("", id_)]
 
 
 def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
@@ -182,7 +179,7 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
     listed = search.list_recent()
     if backup := search.find(listed):
         return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
-    _check_limit(listed, maximum_per_day, now=search.now)
+    check_daily_limit(listed, maximum=maximum_per_day, now=search.now)
     try:
         created = api.create_backup(instance_id=request.instance_id, name=name, description=request.description)
     except TryLater as error:
@@ -202,16 +199,6 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
         named = created.backup.model_copy(update={"name": created.backup.name or name})  # it may be found by it only
         return CreateResult(outcome=Outcome.CREATED, backup=named, job_id=created.job_id)
     return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
-
-
-def _check_limit(listed: Iterable[Backup], maximum: int, *, now: datetime) -> None:
-    """Raise `TooManyBackups` if one more would be too many. One without a begin time does not count."""
-    counted = sum(1 for backup in listed if backup.begin_time is not None and backup.begin_time > now - COUNTED)
-    if counted >= maximum:
-        raise TooManyBackups(
-            f"the instance has had {counted} manual backups within a day, of at most {maximum} that may be made: "
-            "look for who requests so many, or raise MAXIMUM_BACKUPS_PER_DAY"
-        )
 
 
 def _is_conflict(error: TryLater) -> bool:
