@@ -24,15 +24,8 @@ OF_EVERY_FUNCTION = {
 OF_ONE_FUNCTION = {
     "create_backup": {
         *("aws.consumer", "aws.first_seen", "aws.idempotency", "aws.tracker", "bootstrap.create"),
-        *(
-            "domain.adoption",
-            "domain.daily_limit",
-            "domain.naming",
-            "domain.retry_policy",
-            "domain.tracking",
-            "operations.create",
-            "telemetry.create",
-        ),
+        *("domain.adoption", "domain.daily_limit", "domain.retry_policy", "domain.tracking"),
+        *("operations.create", "telemetry.create"),
     },
     "dispatch_backups": {
         *("bootstrap.dispatch", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
