@@ -42,6 +42,21 @@ def test_a_request_without_a_time_that_lambda_repeats_after_a_crash_makes_one_ba
     assert len(scenario.cloud.backups(ORDERS)) == 1
 
 
+@pytest.mark.parametrize("fields", [{}, {"name_template": "nightly"}], ids=["default name", "a name without a time"])
+@pytest.mark.parametrize("point", CRASH_POINTS)
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_crash_ends_in_one_backup_though_the_clock_of_the_api_is_wrong(
+    scenario: Scenario, minutes: int, point: str, fields: dict[str, str]
+) -> None:
+    scenario.cloud.advance(timedelta(minutes=minutes))
+    with pytest.raises(Crash):
+        invoke(scenario, "1", crash=point, **fields)
+    for _ in range(2):
+        scenario.move_to(scenario.clock() + timedelta(minutes=4))
+        invoke(scenario, "1", **fields)
+    assert len(scenario.cloud.backups(ORDERS)) == 1
+
+
 def test_a_request_without_a_time_that_lambda_repeats_after_an_error_is_still_of_its_first_time(
     scenario: Scenario,
 ) -> None:
