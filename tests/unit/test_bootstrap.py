@@ -19,6 +19,7 @@ ENVIRONMENT = {
     **QUEUES,
     "HTTP_TIMEOUT_SECONDS": "7",
     "START_WINDOW_SECONDS": "1111",
+    "MAXIMUM_BACKUPS_PER_DAY": "5",
     "TRACK_FIRST_DELAY_SECONDS": "22",
     "TRACK_MAX_DELAY_SECONDS": "333",
     "TRACK_DEADLINE_SECONDS": "4444",
@@ -46,6 +47,7 @@ def test_a_request_is_retried_for_the_start_window_and_its_backup_tracked_until_
     dependencies = make(for_create)
     assert dependencies.consumer.max_age == timedelta(seconds=1111)
     assert dependencies.consumer.jitter() == 1.0
+    assert dependencies.maximum_per_day == 5
     assert dependencies.tracker._first_delay == timedelta(seconds=22)
     assert dependencies.tracker._time_limit == timedelta(seconds=4444)
     urls = [queue._url for queue in (dependencies.consumer.queue, dependencies.consumer.dead_letter_queue)]
