@@ -26,7 +26,8 @@ OF_ONE_FUNCTION = {
         *("domain.naming", "domain.retry_policy", "domain.tracking", "operations.create", "telemetry.create"),
     },
     "dispatch_backups": {
-        *("bootstrap.dispatch", "domain.naming", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
+        *("aws.consumer", "bootstrap.dispatch", "domain.naming", "domain.plan", "domain.retry_policy"),
+        *("operations.dispatch", "telemetry.dispatch"),
     },
     "track_backups": {
         *("aws.event_bus", "bootstrap.track", "domain.retry_policy", "domain.tracking"),

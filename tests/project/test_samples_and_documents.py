@@ -66,7 +66,7 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
 ) -> None:
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     stack = Stack(template, {**defaults, **parameters})
-    text = stack.resolve(stack.event("DispatchBackupsFunction", "ScheduleV2")["Input"])
+    text = stack.schedule_input("NightlySchedule")
     data = json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z"))
     assert data["select"] == select
     plan = parse_plan(data, default_time=NOW, now=NOW)

@@ -1,8 +1,8 @@
 """Turn one plan into one request per instance."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.plan import Action, Decision, Plan, decide
@@ -35,7 +35,23 @@ class Reporter(Protocol):
         """Report what was done about each instance."""
 
 
-def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, reporter: Reporter) -> list[Decision]:
+@dataclass(frozen=True, slots=True)
+class DispatchResult:
+    """What was done about each selected instance."""
+
+    plan: Plan
+    decisions: Sequence[Decision]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the response of a direct invoke: the entries of each action, without what is not known."""
+        entries: dict[str, list[dict[str, Any]]] = {action.value: [] for action in Action}
+        for decision in self.decisions:
+            known = {key: value for key, value in decision.log_fields.items() if value is not None}
+            entries[decision.action.value].append(known)
+        return {"scheduled_time": self.plan.scheduled_time.isoformat(), "dry_run": self.plan.dry_run, **entries}
+
+
+def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, reporter: Reporter) -> DispatchResult:
     """Send one request per selected instance; return what was done about each. A dry run sends none.
 
     Running it again for the same run sends the same requests, each of which makes one backup. Raises what the API
@@ -48,7 +64,7 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
     reporter.plan_dispatched(decisions, dry_run=plan.dry_run)
     if lost := sum(1 for decision in decisions if decision.reason == NOT_QUEUED):
         raise TryLater(f"the queue did not take {lost} of {len(decisions)} requests: dispatch the plan again")
-    return decisions
+    return DispatchResult(plan, decisions)
 
 
 def _send(decisions: Sequence[Decision], queue: RequestQueue) -> list[Decision]:
