@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -43,8 +42,7 @@ def handle_batch(event: object, context: LambdaContext, deps: DispatchDependenci
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
             with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
-                data = parse_object(message.body, "plan")
-                _dispatch(data, deps, reporter, default_time=message.scheduled_time, deadline=deadline)
+                _dispatch(parse_object(message.body, "plan"), deps, reporter, deadline=deadline)
         return batch.finish()
 
 
@@ -52,20 +50,14 @@ def handle_request(event: object, context: LambdaContext, deps: DispatchDependen
     """Dispatch one plan; return what was done about each instance. Raises the errors of `gaussdb_backup.errors`."""
     with deps.reporter.reporting_errors() as reporter:
         data = require_object(event, "plan")
-        result = _dispatch(data, deps, reporter, default_time=deps.now(), deadline=work_deadline(context))
-        return result.to_json()
+        return _dispatch(data, deps, reporter, deadline=work_deadline(context)).to_json()
 
 
 def _dispatch(
-    data: Mapping[str, Any],
-    deps: DispatchDependencies,
-    reporter: DispatchReporter,
-    *,
-    default_time: datetime,
-    deadline: Deadline,
+    data: Mapping[str, Any], deps: DispatchDependencies, reporter: DispatchReporter, *, deadline: Deadline
 ) -> DispatchResult:
     reporter.add(**extract_log_fields(data))
-    plan = parse_plan(data, default_time=default_time, now=deps.now())
+    plan = parse_plan(data, now=deps.now())
     return dispatch_backups(
         plan,
         api=deps.api_clients.for_connection(plan.connection, deadline=deadline),

@@ -206,6 +206,41 @@ def test_refused_credentials_fail_the_plan(deployment: Deployment) -> None:
     assert deployment.count("ConnectionUnusable") == 1
 
 
+def test_a_plan_without_a_time_is_rejected_since_its_repetition_would_be_another_run(deployment: Deployment) -> None:
+    with pytest.raises(InvalidRequest, match=r"scheduled_time: expected the time of the run, unless dry_run .* twice"):
+        deployment.invoke("dispatch_backups", {"schedule": "nightly"})
+    assert deployment.cloud.requests == []
+
+
+def test_a_dry_run_needs_no_time(deployment: Deployment) -> None:
+    assert len(deployment.invoke("dispatch_backups", {"dry_run": True})["queued"]) == 3
+
+
+def test_a_plan_from_the_queue_is_dispatched(deployment: Deployment) -> None:
+    assert deployment.invoke("dispatch_backups", sqs_batch(plan())) == {"batchItemFailures": []}
+    assert len(queued(deployment)) == 3
+
+
+def test_a_plan_from_the_queue_that_cannot_be_dispatched_now_is_received_again(deployment: Deployment) -> None:
+    deployment.cloud.add_fault(gaussdb_emulator.unavailable(3600))
+    response = deployment.invoke("dispatch_backups", sqs_batch(plan()))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert deployment.messages("PLAN_DLQ_URL") == []
+
+
+def test_a_wrong_plan_from_the_queue_is_dead_lettered_with_its_reason(deployment: Deployment) -> None:
+    body = plan(timezone="Mars")
+    assert deployment.invoke("dispatch_backups", sqs_batch(body)) == {"batchItemFailures": []}
+    [message] = deployment.messages("PLAN_DLQ_URL")
+    assert json.loads(message.body) == body
+    assert message.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
+    assert [item["message"] for item in deployment.records] == [
+        "backup request rejected",
+        "backup request dead-lettered",
+    ]
+    assert deployment.count("BackupRejected") == 1
+
+
 @pytest.mark.parametrize("name", ["schedule", "dry_run"])
 def test_each_sample_is_handled(deployment: Deployment, name: str) -> None:
     event = json.loads((SAMPLES / f"{name}.json").read_text())

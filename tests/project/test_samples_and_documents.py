@@ -42,7 +42,7 @@ PLANS = sorted((ROOT / "events" / "dispatch_backups").glob("*.json"))
 
 @pytest.mark.parametrize("sample", PLANS, ids=lambda path: path.stem)
 def test_each_sample_of_dispatch_backups_is_a_plan(sample: Path) -> None:
-    parse_plan(json.loads(sample.read_text()), default_time=NOW, now=NOW)
+    parse_plan(json.loads(sample.read_text()), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
     text = stack.schedule_input("NightlySchedule")
     data = json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z"))
     assert data["select"] == select
-    plan = parse_plan(data, default_time=NOW, now=NOW)
+    plan = parse_plan(data, now=NOW)
     assert plan.scheduled_time == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     ids = plan.select.instance_ids or ("c" * 32,)
     tags = dict(plan.select.tags)

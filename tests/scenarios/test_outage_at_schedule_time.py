@@ -82,6 +82,31 @@ def test_functions_that_cannot_run_for_two_hours_lose_no_backup_of_the_run(scena
     assert scenario.dead_plans.messages == scenario.dead_letters.messages == {}
 
 
+@pytest.mark.parametrize("stopped", [timedelta(hours=5), timedelta(hours=41)], ids=["a morning", "a weekend"])
+def test_a_plan_and_requests_that_wait_beyond_their_start_window_are_not_started(
+    scenario: Scenario, stopped: timedelta
+) -> None:
+    run_schedule(scenario)
+    scenario.requests.send(json.dumps({"instance_id": ORDERS, "scheduled_time": RUN.isoformat()}))
+    scenario.move_to(RUN + stopped)
+    scenario.run()
+    assert scenario.cloud.requests == []
+    dead = [*scenario.dead_plans.messages.values(), *scenario.dead_letters.messages.values()]
+    assert [message.reason["ErrorType"] for message in dead] == ["StartWindowMissed"] * 2
+
+
+def test_a_redriven_plan_starts_anew_and_keeps_its_run(scenario: Scenario) -> None:
+    run_schedule(scenario)
+    scenario.move_to(RUN + timedelta(hours=41))
+    scenario.run()
+    [dead] = scenario.dead_plans.messages.values()
+    scenario.plans.send(dead.body, attributes=dead.attributes)
+    scenario.dead_plans.messages.clear()
+    scenario.run()
+    assert {backup.name.rpartition("-")[2] for backup in scenario.cloud.backups()} == {"20261123T013000"}
+    assert len(scenario.cloud.backups()) == 3
+
+
 def test_an_outage_in_the_middle_of_a_plan_makes_no_backup_twice(scenario: Scenario) -> None:
     scenario.requests.failures = 2
     run_schedule(scenario)

@@ -10,8 +10,7 @@ from gaussdb_backup.aws.invocation import Context, work_deadline
 from gaussdb_backup.aws.messages import Message, batch_response, parse_batch
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.domain.deadline import Deadline
-from gaussdb_backup.domain.retry_policy import is_poison, retry_delay
-from gaussdb_backup.errors import PoisonMessage
+from gaussdb_backup.domain.retry_policy import find_start_problem, retry_delay
 
 MIN_TIME_PER_MESSAGE = timedelta(seconds=2)
 """With less time left, the rest of a batch is not started."""
@@ -33,7 +32,8 @@ class Reporter(Protocol):
 class Consumer:
     """What the messages of one queue are consumed with.
 
-    `max_age` is how long after it was sent a message is retried; `jitter` returns a number from 0 to 1.
+    `max_age` is the start window: how long after it was sent a message is started and retried. `jitter` returns a
+    number from 0 to 1.
     """
 
     queue: Queue
@@ -64,14 +64,15 @@ class Batch:
     def __iter__(self) -> Iterator[tuple[Message, Deadline]]:
         """Yield the messages to process, while there is time: the others are retried later or dead-lettered.
 
-        Each has an equal share of the time that is left, so that one that takes long leaves enough for the others.
+        Each has an equal share of the time that is left, so that one that takes long leaves enough for the others;
+        their order is random, so that none is the last at each delivery.
         """
-        for index, message in enumerate(self._messages):
+        consumer = self._consumer
+        for index, message in enumerate(sorted(self._messages, key=lambda _: consumer.jitter())):
             share = self._deadline.remaining / (len(self._messages) - index)
-            age = self._consumer.now() - message.sent_at
-            if is_poison(attempt=message.attempt, age=age, max_age=self._consumer.max_age):
-                text = f"delivered {message.attempt} times, and the function ended before it had finished"
-                self._retry_or_dead_letter(message, PoisonMessage(text))
+            age = consumer.now() - message.sent_at
+            if problem := find_start_problem(attempt=message.attempt, age=age, max_age=consumer.max_age):
+                self._retry_or_dead_letter(message, problem)
             elif share < MIN_TIME_PER_MESSAGE:
                 self._delays[message] = SHORT_DELAY
             else:
@@ -89,7 +90,7 @@ class Batch:
         """Return Lambda's response, which names the messages to be delivered again."""
         delays = {message.receipt_handle: delay for message, delay in self._delays.items()}
         self._consumer.queue.change_visibility(delays)
-        return batch_response(self._delays)
+        return batch_response(message for message in self._messages if message in self._delays)
 
     def _retry_or_dead_letter(self, message: Message, error: Exception) -> None:
         """Send a message to the dead-letter queue, or note after which delay it is received again.

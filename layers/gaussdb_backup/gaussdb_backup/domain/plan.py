@@ -13,8 +13,14 @@ from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run,
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.naming import render_backup_name
 from gaussdb_backup.domain.validation import Strict, parse_strictly
-from gaussdb_backup.errors import InvalidRequest
+from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
+NO_TIME = FieldProblem(
+    "scheduled_time",
+    "the time of the run, unless dry_run is true: without it a plan that is dispatched again would be another run and "
+    "make each backup twice (schedules pass <aws.scheduler.scheduled-time>)",
+    "nothing",
+)
 NOT_BACKED_UP = {
     "BUILD": "it is being built",
     "CREATING": "it is being built",
@@ -44,9 +50,20 @@ class Plan(Run):
     dry_run: bool = Field(default=False, strict=True, description="true or false")
 
 
-def parse_plan(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> Plan:
-    """Parse a plan. Raises as `parse_run` does."""
-    return parse_run(Plan, data, "plan", default_time=default_time, now=now)
+def parse_plan(data: Mapping[str, Any], *, now: datetime) -> Plan:
+    """Parse a plan. Raises `InvalidRequest` that names every wrong field.
+
+    Only a dry run may be without `scheduled_time`, and belongs to the present: a plan that is dispatched again must be
+    the same run, or it would make each backup twice.
+    """
+    problems = [] if data.get("dry_run") is True or "scheduled_time" in data else [NO_TIME]
+    try:
+        plan = parse_run(Plan, data, "plan", default_time=now, now=now)
+    except InvalidRequest as error:
+        raise InvalidRequest("plan", [*error.problems, *problems]) from None
+    if problems:
+        raise InvalidRequest("plan", problems)
+    return plan
 
 
 class Action(StrEnum):

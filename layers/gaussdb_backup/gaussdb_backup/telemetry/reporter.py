@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from gaussdb_backup.domain.backup_request import extract_log_fields
 from gaussdb_backup.domain.validation import parse_object
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, InvalidRequest
+from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, InvalidRequest, NotStarted
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric, Metrics
 
@@ -60,14 +60,14 @@ class Reporter:
         self._metrics.emit({Metric.UNEXPECTED_ERROR: 1}, fields)
 
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
-        """Report that a request or plan went to the dead-letter queue; if it was only deferred so far, it is rejected."""
+        """Report that a request or plan went to the dead-letter queue; count it unless it was rejected before."""
         try:
             log_fields = extract_log_fields(parse_object(body, "message"))
         except InvalidRequest:
             log_fields = {}
         fields = {**log_fields, **error_fields(error), "message_id": message_id}
         self._logger.error("backup request dead-lettered", extra=to_json(fields))
-        if not isinstance(error, FixRequest | GiveUp):
+        if isinstance(error, NotStarted) or not isinstance(error, FixRequest | GiveUp):
             self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
 
     def api_version_switched(self, *, connection: str) -> None:
