@@ -71,7 +71,8 @@ class Batch:
         for index, message in enumerate(sorted(self._messages, key=lambda _: consumer.jitter())):
             share = self._deadline.remaining / (len(self._messages) - index)
             age = consumer.now() - message.sent_at
-            if problem := find_start_problem(attempt=message.attempt, age=age, max_age=consumer.max_age):
+            not_started = find_start_problem(attempt=message.attempt, age=age, max_age=consumer.max_age)
+            if problem := message.problem or not_started:
                 self._retry_or_dead_letter(message, problem)
             elif share < MIN_TIME_PER_MESSAGE:
                 self._delays[message] = SHORT_DELAY
