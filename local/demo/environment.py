@@ -48,7 +48,9 @@ class Environment:
 
     def run_schedule(self, scheduled_time: str) -> None:
         """Send the payload of the template's schedule to PlanQueue, completed as EventBridge Scheduler does."""
-        self._send("PlanQueue", self.aws.stack.schedule_input("NightlySchedule").replace(SCHEDULED_TIME, scheduled_time))
+        self._send(
+            "PlanQueue", self.aws.stack.schedule_input("NightlySchedule").replace(SCHEDULED_TIME, scheduled_time)
+        )
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request to BackupQueue."""

@@ -151,10 +151,12 @@ def test_one_record_has_the_number_of_each_action(deployment: Deployment) -> Non
 
 def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(deployment: Deployment) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["BACKUP_QUEUE_URL"])
-    with pytest.raises(TryLater, match="the queue did not take 3 of 3 requests"):
+    cause = "AWS.SimpleQueueService.NonExistentQueue"
+    with pytest.raises(TryLater, match=rf"the queue did not take 3 of 3 requests \({cause}\)"):
         deployment.invoke("dispatch_backups", plan())
-    refused = [item for item in deployment.records if item["message"] == "backup request rejected"]
-    assert {item["instance_id"] for item in refused} == {ORDERS, STOCK, BILLING}
+    deferred = [item for item in deployment.records if item["message"] == "backup request deferred"]
+    assert {item["instance_id"] for item in deferred if item.get("cause") == cause} == {ORDERS, STOCK, BILLING}
+    assert (deployment.count("BackupRejected"), deployment.count("BackupDeferred")) == (0, 1)
 
 
 def test_the_same_run_dispatched_twice_makes_each_backup_once(deployment: Deployment) -> None:

@@ -14,9 +14,8 @@ GaussDBBackupError
 │   ├── CircuitBreakerOpen   … no call is made, since it might be one refused call too many
 │   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
-    └── NotStarted           … the message is too old to be started
-        ├── StartWindowMissed  … it was received after its start window
-        └── PoisonMessage      … it has ended its function again and again
+    └── StartWindowMissed    … the message was received after its start window
+        └── PoisonMessage    … having ended its function again and again
 
 Which class an API response becomes is decided in one place, `huawei/error_table.py`.
 """
@@ -151,13 +150,9 @@ class GiveUp(GaussDBBackupError):
     """Neither repeating nor another request will help; a person must act."""
 
 
-class NotStarted(GiveUp):
-    """A message was received so long after it was sent that it is not started any more."""
+class StartWindowMissed(GiveUp):
+    """A message was received so long after it was sent that it is not started: perhaps its function was stopped."""
 
 
-class StartWindowMissed(NotStarted):
-    """It was received after its start window: perhaps its queue or its function was stopped."""
-
-
-class PoisonMessage(NotStarted):
-    """Each function that received the message ended before it had finished with it."""
+class PoisonMessage(StartWindowMissed):
+    """Each function that received the message ended before it had finished with it, until its start window was over."""

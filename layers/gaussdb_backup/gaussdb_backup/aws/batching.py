@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from itertools import batched
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 MAX_ENTRIES = 10
 """Entries of one batch call of SQS or EventBridge."""
 ATTEMPTS = 3
@@ -10,6 +12,15 @@ ATTEMPTS = 3
 
 type Refusal = str | None
 """Why AWS refused an entry; `None` where it accepted it."""
+
+
+def to_refusal(error: BotoCoreError | ClientError) -> str:
+    """Return AWS's code (`AccessDenied`), or the class where there was no response (`ConnectTimeoutError`).
+
+    Its text is left out: it names accounts, roles and resources.
+    """
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return code or type(error).__name__
 
 
 def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Sequence[Refusal]]) -> list[Refusal]:

@@ -10,7 +10,7 @@ from gaussdb_backup.aws.invocation import Context, work_deadline
 from gaussdb_backup.aws.messages import Message, batch_response, parse_batch
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.domain.deadline import Deadline
-from gaussdb_backup.domain.retry_policy import find_start_problem, retry_delay
+from gaussdb_backup.domain.retry_policy import find_start_problem, growing_delay, retry_delay
 
 MIN_TIME_PER_MESSAGE = timedelta(seconds=2)
 """With less time left, the rest of a batch is not started."""
@@ -23,6 +23,9 @@ class Reporter(Protocol):
 
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
         """Report that a message went to the dead-letter queue."""
+
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+        """Report that the dead-letter queue refused a message."""
 
     def unexpected_error(self, error: Exception, **log_fields: object) -> None:
         """Report a defect."""
@@ -98,17 +101,22 @@ class Batch:
 
         Should even that fail, it is reported, and the other messages go on.
         """
-        try:
-            self._decide(message, error)
-        except Exception as second:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
-            self._consumer.reporter.unexpected_error(second, message_id=message.id)
-            self._delays[message] = SHORT_DELAY
-
-    def _decide(self, message: Message, error: Exception) -> None:
-        consumer = self._consumer
+        consumer, jitter = self._consumer, self._consumer.jitter()
         age = consumer.now() - message.sent_at
-        delay = retry_delay(error, attempt=message.attempt, age=age, max_age=consumer.max_age, jitter=consumer.jitter())
-        if delay is None and consumer.dead_letter_queue.send_dead_letter(message, error):
-            consumer.reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
+        delay = retry_delay(error, attempt=message.attempt, age=age, max_age=consumer.max_age, jitter=jitter)
+        try:
+            is_dead_lettered = delay is None and self._dead_letter(message, error)
+        except Exception as second:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
+            consumer.reporter.unexpected_error(second, message_id=message.id)
+            is_dead_lettered = False
+        if not is_dead_lettered:
+            self._delays[message] = delay or growing_delay(message.attempt, jitter=jitter)
+
+    def _dead_letter(self, message: Message, error: Exception) -> bool:
+        """Send a message to the dead-letter queue; return whether that took it."""
+        refusal = self._consumer.dead_letter_queue.send_dead_letter(message, error)
+        if refusal:
+            self._consumer.reporter.message_not_dead_lettered(error, message_id=message.id, cause=refusal)
         else:
-            self._delays[message] = delay or SHORT_DELAY
+            self._consumer.reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
+        return refusal is None

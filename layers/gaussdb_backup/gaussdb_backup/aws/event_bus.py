@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import Refusal, send_in_batches
+from gaussdb_backup.aws.batching import Refusal, send_in_batches, to_refusal
 from gaussdb_backup.telemetry.log_fields import to_json
 
 if TYPE_CHECKING:
@@ -58,12 +58,6 @@ class _Calls:
         try:
             response = self._client.put_events(Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         except (BotoCoreError, ClientError) as error:
-            self._failure = _code(error)
+            self._failure = to_refusal(error)
             return [self._failure] * len(details)
         return [entry.get("ErrorCode") for entry in response["Entries"]]
-
-
-def _code(error: BotoCoreError | ClientError) -> str:
-    """Return AWS's code (AccessDeniedException), or the class where there was no response (ConnectTimeoutError)."""
-    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
-    return code or type(error).__name__

@@ -13,7 +13,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemNotFoundError,
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.batching import to_refusal
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
@@ -105,8 +107,15 @@ class Idempotency:
         except IdempotencyItemAlreadyExistsError:
             raise
         except Exception as error:
-            cause = type(error).__name__
+            cause = _find_code(error)
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
+
+
+def _find_code(error: BaseException) -> str:
+    """Return AWS's code (`AccessDeniedException`), which Powertools' own errors hide; else the class of the error."""
+    causes = (error, error.__cause__, error.__context__)
+    codes = [to_refusal(cause) for cause in causes if isinstance(cause, BotoCoreError | ClientError)]
+    return codes[0] if codes else type(error).__name__
 
 
 def _is_expired(record: DataRecord) -> bool:

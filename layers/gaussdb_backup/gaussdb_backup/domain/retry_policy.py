@@ -7,7 +7,6 @@ from datetime import timedelta
 from gaussdb_backup.errors import (
     FixRequest,
     GiveUp,
-    NotStarted,
     PoisonMessage,
     StartWindowMissed,
     TryLater,
@@ -48,6 +47,11 @@ class PollingPolicy:
         return backoff_delay(attempt, first=self.first_delay, maximum=self.max_delay, jitter=self.jitter())
 
 
+def growing_delay(attempt: int, *, jitter: float) -> timedelta:
+    """Return the delay after the attempt of that number, counted from 1."""
+    return backoff_delay(attempt, first=FIRST_RETRY_DELAY, maximum=MAX_RETRY_DELAY, jitter=jitter)
+
+
 def retry_delay(
     error: Exception, *, attempt: int, age: timedelta, max_age: timedelta, jitter: float
 ) -> timedelta | None:
@@ -59,13 +63,13 @@ def retry_delay(
     left = max_age - age - min(LAST_RETRY_BEFORE, max_age / 10)
     if isinstance(error, FixRequest | GiveUp) or left <= timedelta(0):
         return None
-    delay = backoff_delay(attempt, first=FIRST_RETRY_DELAY, maximum=MAX_RETRY_DELAY, jitter=jitter)
+    delay = growing_delay(attempt, jitter=jitter)
     if isinstance(error, TryLater) and error.retry_after:
         delay = max(delay, error.retry_after)
     return min(delay, max(left, timedelta(seconds=1)))
 
 
-def find_start_problem(*, attempt: int, age: timedelta, max_age: timedelta) -> NotStarted | None:
+def find_start_problem(*, attempt: int, age: timedelta, max_age: timedelta) -> StartWindowMissed | None:
     """Return why a message is not started any more, or `None` within `max_age`.
 
     So a queue that was stopped for days does not start every missed run at once.

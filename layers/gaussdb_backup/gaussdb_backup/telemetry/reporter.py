@@ -8,7 +8,14 @@ from aws_lambda_powertools import Logger
 
 from gaussdb_backup.domain.backup_request import extract_log_fields
 from gaussdb_backup.domain.validation import parse_object
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, InvalidRequest, NotStarted
+from gaussdb_backup.errors import (
+    FixConfiguration,
+    FixRequest,
+    GaussDBBackupError,
+    GiveUp,
+    InvalidRequest,
+    StartWindowMissed,
+)
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric, Metrics
 
@@ -67,8 +74,13 @@ class Reporter:
             log_fields = {}
         fields = {**log_fields, **error_fields(error), "message_id": message_id}
         self._logger.error("backup request dead-lettered", extra=to_json(fields))
-        if isinstance(error, NotStarted) or not isinstance(error, FixRequest | GiveUp):
+        if isinstance(error, StartWindowMissed) or not isinstance(error, FixRequest | GiveUp):
             self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
+
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+        """Report that the dead-letter queue refused a message, which is received again later."""
+        fields = {**error_fields(error), "message_id": message_id, "cause": cause}
+        self._logger.error("message not dead-lettered", extra=to_json(fields))
 
     def api_version_switched(self, *, connection: str) -> None:
         """Report that the documented path is gone and its successor is used from now on."""
