@@ -107,6 +107,24 @@ def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(d
     assert deployment.count("BackupRejected") == 1
 
 
+def test_an_id_that_lacks_the_plans_tag_is_simply_not_selected(deployment: Deployment) -> None:
+    select = {"instance_ids": [ORDERS, STOCK, "f" * 32], "tags": {"env": "prod"}}
+    response = deployment.invoke("dispatch_backups", plan(select=select))
+    assert names(response, "queued") == ["orders"]
+    assert [entry["instance_id"] for entry in response["rejected"]] == ["f" * 32]
+    assert deployment.count("BackupRejected") == 1
+
+
+@pytest.mark.parametrize("tag", [("owner", "a,b"), ("owner", "a=b"), ("a,b", "x"), ("a=b", "x"), ("owner", "ü b")])
+def test_a_tag_that_the_apis_filter_cannot_express_selects_its_instances(
+    deployment: Deployment, tag: tuple[str, str]
+) -> None:
+    key, value = tag
+    deployment.cloud.change_instance(STOCK, tags={key: value, "env": "prod"})
+    response = deployment.invoke("dispatch_backups", plan(select={"tags": {key: value, "env": "prod"}}))
+    assert names(response, "queued") == ["stock (übung)"]
+
+
 def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deployment) -> None:
     deployment.cloud.change_instance(STOCK, name="x" * 80)
     response = deployment.invoke("dispatch_backups", plan())
@@ -139,6 +157,19 @@ def test_a_plan_that_selects_nobody_says_so(deployment: Deployment) -> None:
     assert response["queued"] == []
     [logged] = deployment.records
     assert (logged["message"], logged["level"], logged["queued"]) == ("plan dispatched", "WARNING", 0)
+    assert deployment.count("PlanSelectedNothing") == 1
+
+
+def test_a_dry_run_counts_neither_a_rejection_nor_an_empty_selection(deployment: Deployment) -> None:
+    for select in ({"name_pattern": "nobody-*"}, {"instance_ids": ["f" * 32]}):
+        deployment.invoke("dispatch_backups", plan(select=select, dry_run=True))
+    assert deployment.metrics == []
+
+
+def test_a_plan_that_selects_somebody_counts_no_empty_selection(deployment: Deployment) -> None:
+    deployment.cloud.change_instance(STOCK, status="FROZEN")
+    deployment.invoke("dispatch_backups", plan(select={"instance_ids": [STOCK]}))
+    assert deployment.count("PlanSelectedNothing") == 0
 
 
 def test_one_record_has_the_number_of_each_action(deployment: Deployment) -> None:
@@ -182,7 +213,42 @@ def test_a_renamed_instance_keeps_the_name_of_its_request(deployment: Deployment
 WRONG: dict[str, tuple[Any, str]] = {
     "a list": ([], "body: expected a JSON object"),
     "an unknown field": (plan(instances=[]), "instances: expected no such field"),
-    "an unknown criterion": (plan(select={"tag": {}}), "select.tag: expected no such field|select.tag: expected"),
+    "an unknown criterion": (
+        plan(select={"tag": {}}),
+        r"select.tag: expected no such field \(there are instance_ids, name_pattern, tags\)",
+    ),
+    "a long tag": (plan(select={"tags": {"env": "x" * 256}}), "select.tags.env: expected an object of at most 20 tags"),
+    "half of a character": (plan(select={"tags": {"env": "\ud800"}}), "select.tags.env: expected an object of at most"),
+    "a tag of 100 kB": (plan(select={"tags": {"x" * 100_000: "a"}}), "select.tags.x.*: expected an object of at most"),
+    "an unknown field of the template": (plan(name_template="{nam}"), "name_template: expected only the fields"),
+    "a directive that not every system has": (
+        plan(name_template="n-{scheduled_time:%s}"),
+        "name_template: expected strftime directives",
+    ),
+    "a name too long whatever the instance": (
+        plan(name_template="n" * 61 + "-{instance_name}{schedule}"),
+        "name_template: expected .*: it is too long",
+    ),
+    "a name too short whatever the instance": (
+        plan(name_template="n-{instance_id:.1}"),
+        "name_template: expected .*: it is too short",
+    ),
+    "a character that no name may have": (
+        plan(name_template="n {instance_name}"),
+        "name_template: expected .*: character ' ' at position 2",
+    ),
+    "a schedule in the template but not in the plan": (
+        plan(schedule=None),
+        "name_template: expected a value for '{schedule}'",
+    ),
+    "a template beside other wrong fields": (
+        {"select": {"tag": 1}, "timezone": "Mars", "name_template": "{nam}"},
+        "timezone: .*select.tag: .*scheduled_time: .*name_template: ",
+    ),
+    "a wrong schedule that the template has": (
+        plan(schedule="ü", name_template="{schedule}-{instance_name}"),
+        r"^invalid plan: schedule: expected [^|]*$",
+    ),
     "a malformed id": (plan(select={"instance_ids": ["short"]}), "select.instance_ids.0: expected"),
     "a string for ids": (plan(select={"instance_ids": ORDERS}), "select.instance_ids: expected"),
     "a number for a tag": (plan(select={"tags": {"env": 1}}), "select.tags.env: expected"),

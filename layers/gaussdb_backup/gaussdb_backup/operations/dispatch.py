@@ -56,7 +56,7 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
     raises; `TryLater` if the queue did not take every request, after all have been reported.
     """
     reporter.add(**plan.log_fields)
-    decisions = decide(plan, api.list_instances(tags=plan.select.tags or None))
+    decisions = decide(plan, api.list_instances(tags=plan.select.api_tags or None))
     refusals = {} if plan.dry_run else _send(decisions, queue)
     reporter.plan_dispatched(decisions, refusals, dry_run=plan.dry_run)
     if refusals:
