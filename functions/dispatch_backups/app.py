@@ -41,7 +41,7 @@ def handle_batch(event: object, context: LambdaContext, deps: DispatchDependenci
     with deps.reporter.reporting_errors():
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
-            with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
+            with batch.processing(message) as reporter:
                 _dispatch(parse_object(message.body, "plan"), deps, reporter, deadline=deadline)
         return batch.finish()
 

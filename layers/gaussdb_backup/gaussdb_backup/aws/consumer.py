@@ -1,10 +1,10 @@
 """The consumer of a queue: each message ends as processed, is retried later, or goes to the dead-letter queue."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from gaussdb_backup.aws.invocation import Context, work_deadline
 from gaussdb_backup.aws.messages import Message, batch_response, parse_batch
@@ -21,6 +21,9 @@ SHORT_DELAY = timedelta(seconds=5)
 class Reporter(Protocol):
     """What logs and counts."""
 
+    def reporting_errors(self, **log_fields: object) -> AbstractContextManager[Self]:
+        """Report whatever error leaves the block, with the fields that the new reporter has by then; raise it again."""
+
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
         """Report that a message went to the dead-letter queue."""
 
@@ -32,7 +35,7 @@ class Reporter(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consumer:
+class Consumer[R: Reporter]:
     """What the messages of one queue are consumed with.
 
     `max_age` is the start window: how long after it was sent a message is started and retried. `jitter` returns a
@@ -42,23 +45,23 @@ class Consumer:
     queue: Queue
     dead_letter_queue: Queue
     max_age: timedelta
-    reporter: Reporter
+    reporter: R
     now: Callable[[], datetime]
     jitter: Callable[[], float]
 
-    def receive(self, event: object, *, context: Context) -> "Batch":
+    def receive(self, event: object, *, context: Context) -> "Batch[R]":
         """Return the batch of an event. Raises `InvalidRequest` when the event is none."""
         return Batch(parse_batch(event), self, deadline=work_deadline(context))
 
 
-class Batch:
+class Batch[R: Reporter]:
     """The messages of one invocation, and what becomes of them.
 
     A message is deleted from the queue only when it was processed or the dead-letter queue has it; any other is
     delivered again, at the latest after the visibility timeout of the queue.
     """
 
-    def __init__(self, messages: list[Message], consumer: Consumer, *, deadline: Deadline) -> None:
+    def __init__(self, messages: list[Message], consumer: Consumer[R], *, deadline: Deadline) -> None:
         self._messages = messages
         self._consumer = consumer
         self._deadline = deadline
@@ -83,10 +86,14 @@ class Batch:
                 yield message, self._deadline.within(share)
 
     @contextmanager
-    def processing(self, message: Message) -> Iterator[None]:
-        """Process one message. An error that leaves the block decides what becomes of the message, and ends there."""
+    def processing(self, message: Message) -> Iterator[R]:
+        """Process one message, with a reporter of its own.
+
+        An error that leaves the block is reported, decides what becomes of the message, and ends there.
+        """
         try:
-            yield
+            with self._consumer.reporter.reporting_errors(attempt=message.attempt) as reporter:
+                yield reporter
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the other messages
             self._retry_or_dead_letter(message, error)
 

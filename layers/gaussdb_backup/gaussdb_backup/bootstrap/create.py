@@ -20,7 +20,7 @@ class CreateDependencies:
     """What `create_backup` works with."""
 
     api_clients: ApiClients
-    consumer: Consumer
+    consumer: Consumer[CreateReporter]
     idempotency: Idempotency
     tracker: Tracker
     reporter: CreateReporter

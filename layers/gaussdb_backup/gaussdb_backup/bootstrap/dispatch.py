@@ -18,7 +18,7 @@ class DispatchDependencies:
     """What `dispatch_backups` works with."""
 
     api_clients: ApiClients
-    consumer: Consumer
+    consumer: Consumer[DispatchReporter]
     backup_queue: Queue
     reporter: DispatchReporter
     now: Callable[[], datetime]
