@@ -71,12 +71,19 @@ def test_messages_that_sqs_refuses_three_times_are_reported() -> None:
 
 
 def test_a_dead_connection_takes_nothing_and_is_reported() -> None:
-    assert queue(Client(-1, -1, -1)).send_all(["a"]) != [None]
+    assert queue(Client(-1)).send_all(["a"]) == ["EndpointConnectionError"]
     with pytest.raises(TryLater, match="took no message"):
         queue(Client()).send("a")
 
 
-@pytest.mark.parametrize(("refusals", "left"), [((), 0), ((2,), 0), ((2, 2, 2), 2), ((-1,), 0), ((-1, -1, -1), 3)])
+def test_after_a_call_without_response_no_further_call_is_made() -> None:
+    client = Client(0, -1)
+    refusals = queue(client).send_all([str(number) for number in range(25)])
+    assert refusals == [None] * 10 + ["EndpointConnectionError"] * 15
+    assert client.sizes == [10, 10]
+
+
+@pytest.mark.parametrize(("refusals", "left"), [((), 0), ((2,), 0), ((2, 2, 2), 2), ((-1,), 3)])
 def test_a_change_of_visibility_that_sqs_refuses_is_repeated_and_then_reported(
     refusals: tuple[int, ...], left: int
 ) -> None:

@@ -144,3 +144,18 @@ def test_a_silent_endpoint_at_the_default_timeout_costs_its_neighbours_nothing(
     with silent_server() as url:
         deployment.put_secret("silent", endpoint=url)
         assert process_ten(deployment, milliseconds=180_000) >= 5
+
+
+@pytest.mark.slow
+def test_with_a_queue_service_that_is_silent_a_function_ends_by_itself(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", url)
+        app = deployment.app("create_backup")
+        context = RunningContext(milliseconds_left=60_000)
+        with deployment.collecting_output():
+            response = app.handle_batch({"Records": [sqs_record(request())]}, context, app.dependencies())
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert context.get_remaining_time_in_millis() >= 5_000
+    assert deployment.count("BackupDeferred") == 1

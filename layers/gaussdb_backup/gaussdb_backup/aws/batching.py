@@ -26,13 +26,18 @@ def to_refusal(error: BotoCoreError | ClientError) -> str:
 def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Sequence[Refusal]]) -> list[Refusal]:
     """Send entries, ten at a time, and those that were refused again, three attempts in all.
 
-    `send` makes one call; it returns for each entry why it was refused, or `None`. So does this function.
+    `send` makes one call; it returns for each entry why it was refused, or `None`. So does this function. Once a call
+    got no response or was refused as a whole, no further call is made: boto3 has repeated it, and with a service that
+    does not respond each would take as long.
     """
     refusals: list[Refusal] = ["not sent"] * len(entries)
     for _ in range(ATTEMPTS):
         refused = [index for index, refusal in enumerate(refusals) if refusal is not None]
         for indexes in batched(refused, MAX_ENTRIES, strict=False):
-            results = send([entries[index] for index in indexes])
+            try:
+                results = send([entries[index] for index in indexes])
+            except (BotoCoreError, ClientError) as error:
+                return [refusal and to_refusal(error) for refusal in refusals]
             for index, refusal in zip(indexes, results, strict=True):
                 refusals[index] = refusal
     return refusals

@@ -78,10 +78,7 @@ class Queue:
 
     def _send_batch(self, bodies: Sequence[str]) -> list[Refusal]:
         entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
-        try:
-            response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError) as error:
-            return [to_refusal(error)] * len(bodies)
+        response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         sent = {int(entry["Id"]) for entry in response.get("Successful", [])}
         failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
         return [None if index in sent else failed.get(index, "no answer") for index in range(len(bodies))]
@@ -102,10 +99,7 @@ class Queue:
             }
             for index, (receipt_handle, delay) in enumerate(delays)
         ]
-        try:
-            response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError) as error:
-            return [to_refusal(error)] * len(delays)
+        response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
         return [failed.get(index) for index in range(len(delays))]
 
