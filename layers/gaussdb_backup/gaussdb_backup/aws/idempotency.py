@@ -107,15 +107,8 @@ class Idempotency:
         except IdempotencyItemAlreadyExistsError:
             raise
         except Exception as error:
-            cause = _find_code(error)
+            cause = to_refusal(error) if isinstance(error, BotoCoreError | ClientError) else type(error).__name__
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
-
-
-def _find_code(error: BaseException) -> str:
-    """Return AWS's code (`AccessDeniedException`), which Powertools' own errors hide; else the class of the error."""
-    causes = (error, error.__cause__, error.__context__)
-    codes = [to_refusal(cause) for cause in causes if isinstance(cause, BotoCoreError | ClientError)]
-    return codes[0] if codes else type(error).__name__
 
 
 def _is_expired(record: DataRecord) -> bool:
