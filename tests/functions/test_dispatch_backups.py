@@ -13,7 +13,7 @@ from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
-from tests.helpers.sqs_event import sqs_batch
+from tests.helpers.sqs_event import sent_now, sqs_batch, sqs_record
 
 SAMPLES = Path(__file__).parents[2] / "events" / "dispatch_backups"
 TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d}"
@@ -307,6 +307,23 @@ def test_a_wrong_plan_from_the_queue_is_dead_lettered_with_its_reason(deployment
         "backup request dead-lettered",
     ]
     assert deployment.count("BackupRejected") == 1
+
+
+def test_the_sample_of_a_queue_message_is_handled(deployment: Deployment) -> None:
+    event = sent_now(json.loads((SAMPLES / "queue_message.json").read_text()))
+    assert deployment.invoke("dispatch_backups", event) == {"batchItemFailures": []}
+    assert [body["name_template"] for body in queued(deployment)] == [
+        "nightly-orders-20261123-0230",
+        "nightly-billing-20261123-0230",
+    ]
+
+
+def test_an_absurd_attribute_of_a_plan_costs_its_neighbour_nothing(deployment: Deployment) -> None:
+    absurd = sqs_record(plan(), 1, message_attributes={"ScheduledTime": "0001-01-01T00:00:00+23:59"})
+    event = {"Records": [absurd, sqs_record(plan(), 2, SentTimestamp="-1"), sqs_record(plan(), 3)]}
+    assert deployment.invoke("dispatch_backups", event) == {"batchItemFailures": []}
+    assert len(queued(deployment)) == 6
+    assert len(deployment.messages("PLAN_DLQ_URL")) == 1
 
 
 @pytest.mark.parametrize("name", ["schedule", "dry_run"])

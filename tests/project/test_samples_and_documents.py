@@ -42,7 +42,8 @@ PLANS = sorted((ROOT / "events" / "dispatch_backups").glob("*.json"))
 
 @pytest.mark.parametrize("sample", PLANS, ids=lambda path: path.stem)
 def test_each_sample_of_dispatch_backups_is_a_plan(sample: Path) -> None:
-    parse_plan(json.loads(sample.read_text()), now=NOW)
+    for data in requests_of(json.loads(sample.read_text())):
+        parse_plan(data, now=NOW)
 
 
 @pytest.mark.parametrize(

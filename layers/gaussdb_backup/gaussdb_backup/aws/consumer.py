@@ -99,7 +99,7 @@ class Batch[R: Reporter]:
 
     def finish(self) -> dict[str, Any]:
         """Return Lambda's response, which names the messages to be delivered again."""
-        delays = {message.receipt_handle: delay for message, delay in self._delays.items()}
+        delays = {each.receipt_handle: delay for each, delay in self._delays.items() if each.receipt_handle}
         self._consumer.queue.change_visibility(delays)
         return batch_response(message for message in self._messages if message in self._delays)
 
