@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -244,6 +245,22 @@ def test_a_message_of_a_mebibyte_is_dead_lettered(scenario: Scenario) -> None:
     scenario.requests.send("x" * (MAX_MESSAGE_BYTES - 500))
     scenario.deliver_requests(scenario.function("create_backup"))
     assert (scenario.requests.messages, len(scenario.dead_letters.messages)) == ({}, 1)
+
+
+def test_a_message_that_ends_its_function_each_time_is_dead_lettered_when_its_start_window_is_over(
+    scenario: Scenario,
+) -> None:
+    send_requests(scenario, ORDERS)
+    function = scenario.function("create_backup")
+    crashing = replace(function, dependencies=crash_at(CRASH_POINTS[0], function.dependencies, raise_crash))
+    while not scenario.dead_letters.messages:
+        with suppress(Crash):
+            scenario.deliver_requests(crashing)
+        scenario.move_to(scenario.requests.next_visible() or scenario.clock())
+    [dead] = scenario.dead_letters.messages.values()
+    assert dead.reason["ErrorType"] == dead.reason["ErrorCode"] == "PoisonMessage"
+    assert timedelta(hours=4) < scenario.clock() - RUN < timedelta(hours=4, minutes=30)
+    assert scenario.requests.messages == {}
 
 
 def test_with_its_time_nearly_over_a_function_leaves_its_messages_for_the_next_soon(scenario: Scenario) -> None:
