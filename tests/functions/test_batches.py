@@ -46,6 +46,7 @@ def test_a_message_with_an_absurd_timestamp_is_dead_lettered_and_its_neighbour_p
     event = {"Records": [sqs_record(request(STOCK), 1, SentTimestamp=absurd), sqs_record(request(), 2)]}
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     assert made(deployment) == [ORDERS]
+    assert deployment.count("BackupRejected") == 1
     [dead] = deployment.messages("BACKUP_DLQ_URL")
     assert (json.loads(dead.body)["instance_id"], dead.message_attributes["ErrorType"]["StringValue"]) == (
         STOCK,

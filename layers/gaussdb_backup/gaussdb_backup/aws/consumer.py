@@ -77,9 +77,11 @@ class Batch[R: Reporter]:
         for index, message in enumerate(sorted(self._messages, key=lambda _: consumer.jitter())):
             share = self._deadline.remaining / (len(self._messages) - index)
             age = consumer.now() - message.sent_at
-            not_started = find_start_problem(attempt=message.attempt, age=age, max_age=consumer.max_age)
-            if problem := message.problem or not_started:
-                self._retry_or_dead_letter(message, problem)
+            if message.problem:
+                with self.processing(message):
+                    raise message.problem
+            elif missed := find_start_problem(attempt=message.attempt, age=age, max_age=consumer.max_age):
+                self._retry_or_dead_letter(message, missed)
             elif share < MIN_TIME_PER_MESSAGE:
                 self._delays[message] = SHORT_DELAY
             else:
