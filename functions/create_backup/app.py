@@ -41,7 +41,7 @@ def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies
     with deps.reporter.reporting_errors():
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
-            with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
+            with batch.processing(message) as reporter:
                 data = parse_object(message.body, "backup request")
                 _create(data, context, deps, reporter, default_time=message.scheduled_time, deadline=deadline)
         return batch.finish()

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from gaussdb_backup.aws.idempotency import Idempotency
@@ -161,3 +162,21 @@ def lose_the_table(idempotency: Idempotency, moment: str) -> None:
 def test_a_table_that_does_not_respond_is_worth_another_attempt(idempotency: Idempotency, moment: str) -> None:
     with pytest.raises(TryLater, match="does not respond .ResourceNotFoundException"):
         lose_the_table(idempotency, moment)
+
+
+class DenyingClient:
+    """Denies every call, with a text that names the role."""
+
+    def __getattr__(self, name: str) -> Any:
+        def deny(**_: Any) -> None:
+            text = "User: arn:aws:sts::123456789012:assumed-role/r is not authorized"
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": text}}, name)
+
+        return deny
+
+
+def test_a_denied_call_is_named_by_the_code_of_aws_and_not_by_its_text(idempotency: Idempotency) -> None:
+    client: Any = DenyingClient()
+    with pytest.raises(TryLater, match="does not respond .AccessDeniedException.: repeat") as raised:
+        execute(Idempotency("state", client=client), "first")
+    assert "arn:" not in str(raised.value)

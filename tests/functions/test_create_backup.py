@@ -24,7 +24,7 @@ from local.aws_emulator import Context
 from tests.helpers.clock import RUN
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import KEY, ORDERS, STOCK
-from tests.helpers.sqs_event import sqs_batch, sqs_record
+from tests.helpers.sqs_event import sent_now, sqs_batch, sqs_record
 
 SAMPLES = Path(__file__).parents[2] / "events" / "create_backup"
 BUSY: dict[str, Any] = {"operation": "create", "status": 409, "code": "DBS.200019"}
@@ -82,13 +82,15 @@ def test_the_schedules_sample_makes_a_backup_that_is_named_in_its_zone(deploymen
 
 def test_the_sample_of_a_queue_message_makes_a_backup_of_the_time_it_was_sent(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    assert deployment.invoke("create_backup", sample("queue_message")) == {"batchItemFailures": []}
-    assert [backup.name for backup in deployment.cloud.backups()] == ["queued-20261123T013000"]
+    event = sent_now(sample("queue_message"))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    sent_at = datetime.fromtimestamp(int(event["Records"][0]["attributes"]["SentTimestamp"]) / 1000, UTC)
+    assert [backup.name for backup in deployment.cloud.backups()] == [f"queued-{sent_at:%Y%m%dT%H%M%S}"]
 
 
 def test_an_invalid_message_is_dead_lettered_and_its_neighbours_are_processed(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    event = sample("queue_batch_with_an_invalid_message")
+    event = sent_now(sample("queue_batch_with_an_invalid_message"))
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     assert len(deployment.cloud.backups()) == 2
     [message] = deployment.messages("BACKUP_DLQ_URL")
@@ -216,14 +218,13 @@ def test_each_message_of_a_batch_is_reported(deployment: Deployment) -> None:
         "create_backup", sqs_batch(request(), request(instance_id=STOCK), {"instance_id": "short"})
     )
     assert [failure["itemIdentifier"] for failure in response["batchItemFailures"]] == ["message-2"]
-    assert [item["message"] for item in deployment.records] == [
-        "backup status",
-        "backup request deferred",
-        "backup request rejected",
-        "backup request dead-lettered",
-    ]
+    assert {item["message"]: item["instance_id"] for item in deployment.records} == {
+        "backup status": ORDERS,
+        "backup request deferred": STOCK,
+        "backup request rejected": "short",
+        "backup request dead-lettered": "short",
+    }
     assert [deployment.count(metric) for metric in ("BackupBuilding", "BackupDeferred", "BackupRejected")] == [1, 1, 1]
-    assert deployment.records[2]["instance_id"] == "short"
 
 
 def test_an_unexpected_error_is_logged_with_its_traceback_and_counted(deployment: Deployment) -> None:
@@ -370,7 +371,7 @@ def test_a_request_for_an_instance_that_stays_busy_is_dead_lettered_with_its_rea
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     body = json.dumps(request())
     event = {
-        "Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=4, seconds=1)), ApproximateReceiveCount="60")]
+        "Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=4, seconds=-30)), ApproximateReceiveCount="60")]
     }
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     [message] = deployment.messages("BACKUP_DLQ_URL")
@@ -404,8 +405,11 @@ def test_a_dead_lettered_message_keeps_its_run(deployment: Deployment) -> None:
     assert int(kept.timestamp() * 1000) == int(when)
 
 
-def test_a_poison_message_is_dead_lettered_without_another_attempt(deployment: Deployment) -> None:
-    event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=6)), ApproximateReceiveCount="2")]}
+def test_a_message_that_ends_its_function_each_time_is_dead_lettered_without_another_attempt(
+    deployment: Deployment,
+) -> None:
+    old = sent(timedelta(hours=4, minutes=10))
+    event = {"Records": [sqs_record(request(), SentTimestamp=old, ApproximateReceiveCount="14")]}
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     [message] = deployment.messages("BACKUP_DLQ_URL")
     assert message.message_attributes["ErrorType"]["StringValue"] == "PoisonMessage"
@@ -413,10 +417,25 @@ def test_a_poison_message_is_dead_lettered_without_another_attempt(deployment: D
     assert deployment.count("BackupRejected") == 1
 
 
-def test_an_old_message_has_one_attempt_all_the_same(deployment: Deployment) -> None:
-    event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=20)))]}
-    deployment.invoke("create_backup", event)
-    assert len(deployment.cloud.backups(ORDERS)) == 1
+@pytest.mark.parametrize("attempt", ["1", "30"])
+def test_a_message_received_after_its_start_window_is_not_started(deployment: Deployment, attempt: str) -> None:
+    first = datetime.now(UTC) - timedelta(hours=41)
+    body = json.dumps(request(scheduled_time=first.isoformat()))
+    event = {"Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=41)), ApproximateReceiveCount=attempt)]}
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    assert deployment.cloud.requests == []
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.body == body
+    assert message.message_attributes["ErrorType"]["StringValue"] == "StartWindowMissed"
+    assert message.message_attributes["ScheduledTime"]["StringValue"][:16] == first.isoformat()[:16]
+    [logged] = deployment.records
+    assert (logged["message"], logged["instance_id"]) == ("backup request dead-lettered", ORDERS)
+    assert deployment.count("BackupRejected") == 1
+
+
+def test_a_direct_request_for_an_old_run_is_a_wanted_backfill(deployment: Deployment) -> None:
+    first = datetime.now(UTC) - timedelta(days=3)
+    assert deployment.invoke("create_backup", request(scheduled_time=first.isoformat()))["outcome"] == "created"
 
 
 def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: Deployment) -> None:

@@ -28,7 +28,8 @@ OF_ONE_FUNCTION = {
         *("operations.create", "telemetry.create"),
     },
     "dispatch_backups": {
-        *("bootstrap.dispatch", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
+        *("aws.consumer", "bootstrap.dispatch", "domain.plan", "domain.retry_policy"),
+        *("operations.dispatch", "telemetry.dispatch"),
     },
     "track_backups": {
         *("aws.event_bus", "bootstrap.track", "domain.retry_policy", "domain.tracking"),

@@ -118,7 +118,7 @@ def test_a_time_out_of_bounds_is_named_with_the_bounds_and_beside_the_other_faul
 @pytest.mark.parametrize("age", [timedelta(days=31, seconds=1), timedelta(minutes=-5, seconds=-1)])
 def test_the_bounds_hold_for_plans_too_and_for_a_time_that_a_message_brings(age: timedelta) -> None:
     with pytest.raises(InvalidRequest, match="scheduled_time: expected ISO 8601 with an offset, at most 31 days"):
-        parse_plan({"scheduled_time": (NOW - age).isoformat()}, default_time=NOW, now=NOW)
+        parse_plan({"scheduled_time": (NOW - age).isoformat()}, now=NOW)
     with pytest.raises(InvalidRequest, match="scheduled_time: expected ISO 8601 with an offset, at most 31 days"):
         parse_backup_request({"instance_id": INSTANCE}, default_time=NOW - age, now=NOW)
 
@@ -149,7 +149,7 @@ def test_the_faults_of_a_template_are_named_beside_those_of_other_fields(templat
     for problem in problems:
         assert f"name_template: expected {problem}" in str(raised.value)
     with pytest.raises(InvalidRequest, match=r"^invalid plan: name_template: "):
-        parse_plan({"name_template": template}, default_time=NOW, now=NOW)
+        parse_plan({"name_template": template, "scheduled_time": NOW.isoformat()}, now=NOW)
 
 
 def test_a_template_may_have_the_name_of_the_instance_which_is_known_later_only() -> None:

@@ -23,7 +23,12 @@ OF_CREATE = {
     "TRACK_FIRST_DELAY_SECONDS": "60",
     "TRACK_DEADLINE_SECONDS": "21600",
 }
-OF_DISPATCH = {"BACKUP_QUEUE_URL": f"{QUEUE}requests"}
+OF_DISPATCH = {
+    "PLAN_QUEUE_URL": f"{QUEUE}plans",
+    "PLAN_DLQ_URL": f"{QUEUE}plans-dead",
+    "START_WINDOW_SECONDS": "14400",
+    "BACKUP_QUEUE_URL": f"{QUEUE}requests",
+}
 OF_TRACK = {
     "TRACKING_QUEUE_URL": f"{QUEUE}tracking",
     "TRACKING_DLQ_URL": f"{QUEUE}tracking-dead",

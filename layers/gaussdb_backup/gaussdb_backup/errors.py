@@ -13,9 +13,10 @@ GaussDBBackupError
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
 │   ├── CircuitBreakerOpen   … no call is made, since it might be one refused call too many
-│   ├── PoisonMessage        … the message has ended its function again and again
 │   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
+    └── StartWindowMissed    … the message was received after its start window
+        └── PoisonMessage    … having ended its function again and again
 
 Which class an API response becomes is decided in one place, `huawei/error_table.py`.
 """
@@ -146,13 +147,17 @@ class CircuitBreakerOpen(TryLater):
         self.is_refused = is_refused
 
 
-class PoisonMessage(TryLater):
-    """Each function that received the message ended before it had finished with it."""
-
-
 class StateChangeRefused(TryLater):
     """The event bus refuses the event of a final status, which is logged and counted already."""
 
 
 class GiveUp(GaussDBBackupError):
     """Neither repeating nor another request will help; a person must act."""
+
+
+class StartWindowMissed(GiveUp):
+    """A message was received so long after it was sent that it is not started: perhaps its function was stopped."""
+
+
+class PoisonMessage(StartWindowMissed):
+    """Each function that received the message ended before it had finished with it, until its start window was over."""

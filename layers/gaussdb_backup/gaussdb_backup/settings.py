@@ -69,6 +69,9 @@ class CreateSettings(Settings):
 class DispatchSettings(Settings):
     """The settings of `dispatch_backups`."""
 
+    plan_queue_url: QueueUrl
+    plan_dlq_url: QueueUrl
+    start_window_seconds: PositiveDuration
     backup_queue_url: QueueUrl
 
 

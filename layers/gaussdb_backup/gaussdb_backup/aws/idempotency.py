@@ -13,7 +13,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemNotFoundError,
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.batching import to_refusal
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class Idempotency:
         except IdempotencyItemAlreadyExistsError:
             raise
         except Exception as error:
-            cause = type(error).__name__
+            cause = to_refusal(error) if isinstance(error, BotoCoreError | ClientError) else type(error).__name__
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
 
 

@@ -21,7 +21,7 @@ class CreateDependencies:
     """What `create_backup` works with."""
 
     api_clients: ApiClients
-    consumer: Consumer
+    consumer: Consumer[CreateReporter]
     first_seen: FirstSeen
     idempotency: Idempotency
     tracker: Tracker
