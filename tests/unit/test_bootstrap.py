@@ -102,7 +102,7 @@ def test_the_connections_used_longest_ago_are_closed() -> None:
     clients, deadline = make(for_create).api_clients, Deadline.after(timedelta(minutes=1))
     sessions = [clients.for_connection(f"c-{number}", deadline=deadline)._session for number in range(MAX_CONNECTIONS)]
     assert clients.for_connection("c-0", deadline=deadline)._session is sessions[0]
-    opened = sessions[1]._client_for(by_key())
+    opened, _ = sessions[1]._client_for(by_key())
     clients.for_connection("another", deadline=deadline)
     assert len(clients._kept) == MAX_CONNECTIONS
     assert clients.for_connection("c-0", deadline=deadline)._session is sessions[0]
