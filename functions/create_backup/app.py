@@ -52,7 +52,8 @@ def handle_request(event: object, context: LambdaContext, deps: CreateDependenci
     with deps.reporter.reporting_errors() as reporter:
         data = require_object(event, "backup request")
         deadline = work_deadline(context)
-        result = _create(data, context, deps, reporter, default_time=deps.now(), deadline=deadline)
+        default_time = deps.now() if "scheduled_time" in data else deps.first_seen.at(context.aws_request_id)
+        result = _create(data, context, deps, reporter, default_time=default_time, deadline=deadline)
         return result.model_dump(mode="json")
 
 
@@ -75,5 +76,6 @@ def _create(
         tracker=deps.tracker,
         reporter=reporter,
         now=deps.now,
+        maximum_per_day=deps.maximum_per_day,
         remaining_time=remaining_time,
     )

@@ -21,6 +21,7 @@ from gaussdb_backup.errors import (
 )
 from local import gaussdb_emulator
 from local.aws_emulator import Context
+from tests.helpers.clock import RUN
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import KEY, ORDERS, STOCK
 from tests.helpers.sqs_event import sent_now, sqs_batch, sqs_record
@@ -60,21 +61,23 @@ def test_a_direct_event_returns_the_backup(deployment: Deployment) -> None:
     assert (again["outcome"], again["backup"]["id"]) == ("adopted", backup.id)
 
 
-@pytest.mark.parametrize("name", ["direct", "schedule"])
-def test_the_sample_of_a_single_request_makes_a_backup(deployment: Deployment, name: str) -> None:
+def test_the_sample_of_a_direct_request_makes_a_backup(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    event = sample(name)
+    event = sample("direct")
     response = deployment.invoke("create_backup", event)
     assert response["outcome"] == "created"
     assert response["backup"]["instance_id"] == event["instance_id"]
     assert response["backup"]["description"] == event["description"]
 
 
-def test_the_schedules_sample_names_its_backup_in_its_zone(deployment: Deployment) -> None:
+def test_the_schedules_sample_makes_a_backup_that_is_named_in_its_zone(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    assert (
-        deployment.invoke("create_backup", sample("schedule"))["backup"]["name"] == "nightly-d8e6ca5a-20261123T023000"
-    )
+    app = deployment.app("create_backup")
+    at_its_time = replace(app.dependencies(), now=lambda: RUN)  # once it is 31 days old it is refused
+    with deployment.collecting_output():
+        response = app.handle_request(sample("schedule"), Context(), at_its_time)
+    assert response["outcome"] == "created"
+    assert response["backup"]["name"] == "nightly-d8e6ca5a-20261123T023000"
 
 
 def test_the_sample_of_a_queue_message_makes_a_backup_of_the_time_it_was_sent(deployment: Deployment) -> None:
@@ -320,6 +323,38 @@ def through_the_queue(body: Any, deployment: Deployment, **attributes: str) -> d
     return {**event, "receiptHandle": received.receipt_handle}
 
 
+def test_a_request_beyond_the_limit_of_a_day_is_dead_lettered_at_once_with_its_reason(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAXIMUM_BACKUPS_PER_DAY", "1")
+    began = datetime.now(UTC) - timedelta(hours=20)
+    deployment.cloud.add_backups(gaussdb_emulator.PastBackup(instance_id=ORDERS, name="another", begin_time=began))
+    event = sqs_batch(request(), request(instance_id=STOCK))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "TooManyBackups"
+    assert [deployment.count(metric) for metric in ("BackupRejected", "BackupBuilding")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "scheduled_time",
+    [
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        (datetime.now(UTC) - timedelta(days=32)).isoformat(),
+        (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+    ],
+    ids=["year 1", "year 9999", "32 days ago", "an hour ahead"],
+)
+def test_a_message_with_an_absurd_time_is_dead_lettered_at_once(deployment: Deployment, scheduled_time: str) -> None:
+    event = sqs_batch(request(scheduled_time=scheduled_time))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
+    assert "scheduled_time: expected ISO 8601" in message.message_attributes["ErrorMessage"]["StringValue"]
+    assert deployment.cloud.requests == []
+
+
 def test_a_deferred_request_is_received_again_later(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     attributes = {"SentTimestamp": sent(timedelta(0)), "ApproximateReceiveCount": "7"}
@@ -410,7 +445,7 @@ def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: 
 
 
 def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(deployment: Deployment) -> None:
-    response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=2_500)
+    response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=1_400)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert deployment.cloud.requests == []
     assert deployment.metrics == []
@@ -545,3 +580,15 @@ def test_wrong_settings_are_reported_all_at_once(deployment: Deployment, monkeyp
         wrong.setenv("HTTP_TIMEOUT_SECONDS", "soon")
         with pytest.raises(InvalidSettings, match="SECRET_PREFIX: .*HTTP_TIMEOUT_SECONDS: "):
             deployment.invoke("create_backup", request())
+
+
+def test_invented_connections_make_no_custom_metrics(deployment: Deployment) -> None:
+    deployment.invoke("create_backup", sqs_batch(*(request(connection=f"invented-{number}") for number in range(20))))
+    assert deployment.count("ConnectionUnusable") == 20
+    assert not [document for document in deployment.metrics if "connection" in document]
+
+
+def test_a_connection_whose_secret_is_malformed_is_a_dimension(deployment: Deployment) -> None:
+    deployment.put_secret("broken", endpoint="no address")
+    deployment.invoke("create_backup", sqs_batch(request(connection="broken")))
+    assert [document["connection"] for document in deployment.metrics if "ConnectionUnusable" in document] == ["broken"]

@@ -3,7 +3,8 @@
 GaussDBBackupError
 ├── FixRequest               the request can never succeed as it is: correct it
 │   ├── InvalidRequest       … because one or more of its fields are wrong
-│   └── NameTaken            … because an older backup has the name
+│   ├── NameTaken            … because an older backup has the name
+│   └── TooManyBackups       … because its instance has had as many as may be made in a day
 ├── FixConfiguration         settings, secret or permissions: an operator must act
 │   ├── InvalidSettings      … the function's environment
 │   ├── InvalidConnection    … the connection's secret: missing or malformed
@@ -85,6 +86,10 @@ class InvalidRequest(_FieldErrors, FixRequest):
 
 class NameTaken(FixRequest):
     """Another backup of the instance has the name."""
+
+
+class TooManyBackups(FixRequest):
+    """The instance has had as many manual backups as may be made in a day."""
 
 
 class FixConfiguration(GaussDBBackupError):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 RECORD_TTL = timedelta(hours=2)
-"""How long the result of a request is saved. Longer than a request may be ahead of its time, after which the list
-alone could not distinguish its backup from that of an earlier run."""
+"""How long the result of a request is saved: far longer than a list may lag behind the creation of a backup, after
+which the list alone shows which backup is that of a request, and than Lambda and SQS take to deliver a request again
+whose response was lost."""
 KEY_PREFIX = "request"
 COMPLETED, EXPIRED = "COMPLETED", "EXPIRED"
 ATTEMPTS = 3

@@ -82,9 +82,11 @@ def require_object(data: object, subject: str) -> dict[str, Any]:
     return data
 
 
-def parse_strictly[T: Strict](model: type[T], data: Mapping[str, Any], subject: str) -> T:
-    """Validate `data` as `model`. Raises `InvalidRequest` that names every wrong field."""
+def parse_strictly[T: Strict](
+    model: type[T], data: Mapping[str, Any], subject: str, *, context: Mapping[str, Any] | None = None
+) -> T:
+    """Validate `data` as `model`; its validators see the `context`. Raises `InvalidRequest` with every wrong field."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         raise InvalidRequest(subject, to_field_problems(error, model)) from None
