@@ -149,7 +149,7 @@ def test_the_faults_of_a_template_are_named_beside_those_of_other_fields(templat
     for problem in problems:
         assert f"name_template: expected {problem}" in str(raised.value)
     with pytest.raises(InvalidRequest, match=r"^invalid plan: name_template: "):
-        parse_plan({"name_template": template}, now=NOW)
+        parse_plan({"name_template": template, "scheduled_time": NOW.isoformat()}, now=NOW)
 
 
 def test_a_template_may_have_the_name_of_the_instance_which_is_known_later_only() -> None:

@@ -72,7 +72,7 @@ class TokenAuth(httpx.Auth):
     margin = timedelta(minutes=5)
     default_lifetime = timedelta(hours=1)
     max_lifetime = timedelta(hours=24)
-    """What a token has (docs/reference/gaussdb_api.md, "Tokens"); later times are not believed."""
+    """What a token has (docs/reference/gaussdb_api.md, "Tokens from IAM"); later times are not believed."""
     operation = "request IAM token"
 
     def __init__(self, user: PasswordUser, *, project_id: str, now: Clock) -> None:
