@@ -243,7 +243,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a template beside other wrong fields": (
         {"select": {"tag": 1}, "timezone": "Mars", "name_template": "{nam}"},
-        "timezone: .*select.tag: .*scheduled_time: .*name_template: ",
+        "timezone: .*select.tag: .*name_template: .*scheduled_time: ",
     ),
     "a wrong schedule that the template has": (
         plan(schedule="ü", name_template="{schedule}-{instance_name}"),
