@@ -48,9 +48,10 @@ class InMemoryEvents:
 class AtomicDynamoDb:
     """DynamoDB's client: each write checks its condition and takes effect at once, which moto's does not in threads."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, lock: Any) -> None:
+        """Clients of one table have one lock."""
         self._client = client
-        self._lock = RLock()
+        self._lock = lock
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._client, name)
@@ -89,8 +90,8 @@ class Scenario:
     transport: httpx.BaseTransport
     sqs: InMemorySqs
     table: Any
-    dynamodb: Any
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
+    _dynamodb_lock: Any = field(default_factory=RLock)
 
     @property
     def requests(self) -> InMemoryQueue:
@@ -115,8 +116,9 @@ class Scenario:
         return replace(runtime, **changes)
 
     def _aws_client(self, service: str) -> Any:
-        own = {"sqs": self.sqs, "events": self.events, "dynamodb": self.dynamodb}
-        return own.get(service) or make_aws_client(service)
+        if service == "dynamodb":
+            return AtomicDynamoDb(make_aws_client(service), self._dynamodb_lock)
+        return {"sqs": self.sqs, "events": self.events}.get(service) or make_aws_client(service)
 
     def function(self, name: str, *, logger: Logger | None = None, **changes: Any) -> Function:
         """Start a function in an execution environment of its own; `changes` are of its runtime."""
@@ -189,6 +191,5 @@ def start_scenario(**settings: str) -> Iterator[Scenario]:
         make_state_table()
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
         transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
-        table, dynamodb = boto3.resource("dynamodb").Table("state"), AtomicDynamoDb(make_aws_client("dynamodb"))
-        yield Scenario(clock, cloud, environment, transport, sqs, table, dynamodb)
+        yield Scenario(clock, cloud, environment, transport, sqs, boto3.resource("dynamodb").Table("state"))
     boto3.DEFAULT_SESSION = None

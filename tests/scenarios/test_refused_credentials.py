@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 
@@ -15,6 +17,7 @@ from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.tracking import make_tracking_message
 from local import gaussdb_emulator
 from tests.helpers.at_once import at_once
+from tests.helpers.aws_faults import fail
 from tests.helpers.clock import RUN
 from tests.helpers.gaussdb import KEY, ORDERS
 from tests.helpers.scenario import Scenario, start_scenario
@@ -37,6 +40,18 @@ class SlowTransport(httpx.BaseTransport):
         response = self._inner.handle_request(request)
         time.sleep(0.1)
         return response
+
+
+class LossyTransport(httpx.BaseTransport):
+    """Each request arrives, and no response does."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.refused = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.refused += self._inner.handle_request(request).status_code == 401
+        raise httpx.ReadTimeout("lost", request=request)
 
 
 @pytest.fixture
@@ -161,3 +176,46 @@ def test_a_right_rotation_is_picked_up_while_all_functions_call(scenario: Scenar
     results = invoke_all(environments, times=1)
     assert not [result for result in results if isinstance(result, Exception)]
     finish(scenario)
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "DBS.200019"), (429, "APIGW.0308"), (503, "APIGW.0613")])
+def test_a_call_that_fails_for_another_reason_proves_the_credentials_for_all(
+    scenario: Scenario, status: int, code: str
+) -> None:
+    scenario.cloud.rotate_key(KEY.access_key, "another-secret")
+    function = scenario.function("create_backup")
+    scenario.deliver_requests(function)
+    scenario.put_secret(secret_key="another-secret")
+    scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=status, code=code, times=None))
+    scenario.move_to(scenario.clock() + timedelta(minutes=6))
+    scenario.deliver_requests(function)
+    scenario.cloud.remove_fault()
+    before = len(scenario.cloud.requests)
+    function({"instance_id": ORDERS, "scheduled_time": scenario.clock().isoformat()})
+    assert [request.status for request in scenario.cloud.requests[before:]] == [200, 200]
+
+
+def test_a_refusal_counts_although_the_secret_cannot_be_read_again(scenario: Scenario) -> None:
+    environments = start_environments(scenario)
+    invoke_all(environments, times=1)
+    scenario.cloud.rotate_key(KEY.access_key, "another-secret")
+    with fail(boto3.DEFAULT_SESSION, "secretsmanager", "GetSecretValue", 3):
+        invoke_all(start_environments(scenario)[:1], times=1)
+    invoke_all(environments)
+    assert 1 <= refused(scenario) <= LIMIT
+    scenario.put_secret(secret_key="another-secret")
+    finish(scenario)
+
+
+@pytest.mark.parametrize("authentication", ["key", "password"])
+def test_refusals_that_are_never_heard_of_are_bounded_too(scenario: Scenario, authentication: str) -> None:
+    """The API refuses each call, and each response is lost: nobody but the API knows."""
+    if authentication == "password":
+        user = {"iam_endpoint": "https://gaussdb.test", "domain_name": "domain", "user_name": "backup"}
+        scenario.put_secret(access_key="", secret_key="", password="wrong", **user)
+    else:
+        scenario.cloud.rotate_key(KEY.access_key, "another-secret")
+    lossy = LossyTransport(scenario.transport)
+    functions = [scenario.function("create_backup", transport=lossy) for _ in range(CREATE)]
+    invoke_all([partial(scenario.deliver_requests, function) for function in functions], times=3)
+    assert 1 <= lossy.refused <= LIMIT

@@ -60,12 +60,12 @@ class SecretConnection:
             secret = self._client.get_secret_value(SecretId=self._secret_id)
         except (BotoCoreError, ClientError) as error:
             raise self._make_error(error) from error
+        if self._on_read:
+            self._on_read()
         text = secret.get("SecretString") or secret.get("SecretBinary", b"")
         parsed = parse_connection(self._name, text, allow_http=self._allow_http)
         connection = parsed.model_copy(update={"version": secret["VersionId"]})
         self._kept = connection, read_at
-        if self._on_read:
-            self._on_read()
         return connection
 
     def _make_error(self, error: BotoCoreError | ClientError) -> InvalidConnection | TryLater:

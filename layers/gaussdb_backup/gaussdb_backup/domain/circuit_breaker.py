@@ -5,7 +5,8 @@ made, and returns it afterwards. Credentials are known by the id of their secret
 
 Bound: at most `MAX_REFUSALS` refused calls in any `window`. Each permit that is not returned yet may become a refusal,
 so refusals of the window and permits together never exceed that number. A permit that is never returned (its function
-was killed) counts as a refusal too, until a call with the same version is accepted.
+was killed), and an unproven version's call without a response, which may have been refused, count as refusals too,
+until a call with the same version is accepted.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,10 @@ class Denial(Frozen):
 
 REFUSED = "its credentials were refused: correct them in its secret; calls are made again by themselves"
 TRYING = "its credentials are being tried by one call: repeat it later"
-TOO_MANY_REFUSALS = "more refused calls would lock its access key; its secret is tried again by itself"
+TOO_MANY_REFUSALS = (
+    "calls were refused, or had no response that proves its credentials, and more refused ones would lock its access "
+    "key; calls are made again by themselves"
+)
 BUSY = "as many calls as may be refused at a time are being made: repeat it later"
 
 
@@ -125,6 +129,8 @@ def settle(
         lapsed = {each.id for each in left if each.version == version and each.until <= now}
         kept = tuple(each for each in left if each.id not in lapsed)
         return state.model_copy(update={"proven": (*proven, version)[-MAX_REFUSALS:], "permits": kept})
+    if result is CallResult.UNKNOWN and version not in state.proven:
+        return state.model_copy(update={"permits": (*left, permit.model_copy(update={"until": now}))})
     return state
 
 

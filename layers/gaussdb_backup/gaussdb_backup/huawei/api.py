@@ -175,8 +175,8 @@ class GaussDBApi:
     ) -> Iterator[Instance]:
         """List instances; a page is requested when it is needed.
 
-        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. An instance whose record
-        cannot be read is left out.
+        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. Of an instance whose record
+        cannot be read only the id is known; one without an id is left out.
         """
         filters = {
             "id": instance_id,
@@ -185,7 +185,7 @@ class GaussDBApi:
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
-        return self._list(request, "instances", Instance.model_validate)
+        return self._list(request, "instances", Instance.model_validate, lambda instance_id: Instance(id=instance_id))
 
     def _is_last_attempt(self, state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= READ_ATTEMPTS or self._deadline.remaining < MIN_CALL_TIME
@@ -242,7 +242,7 @@ class GaussDBApi:
         request: ApiRequest,
         key: str,
         parse: Callable[[Mapping[str, Any]], T],
-        fallback: Callable[[str], T] | None = None,
+        fallback: Callable[[str], T],
     ) -> Iterator[T]:
         return read_list(
             request.operation,

@@ -60,9 +60,9 @@ class _Position:
         self.is_reread = True
         self.offset = max(0, self.offset - PAGE_SIZE + 1)
 
-    def step_on(self) -> None:
+    def step_on(self, records: int) -> None:
         self.is_reread = False
-        self.offset += PAGE_SIZE - OVERLAP
+        self.offset += records - min(OVERLAP, records - 1)
 
 
 def read_list[T](
@@ -70,13 +70,14 @@ def read_list[T](
     read_page: Callable[[int], Page],
     *,
     parse: Callable[[Mapping[str, Any]], T],
-    fallback: Callable[[str], T] | None = None,
+    fallback: Callable[[str], T],
     on_odd_records: OddRecordsHook | None = None,
     max_pages: int = MAX_PAGES,
 ) -> Iterator[T]:
     """Yield the records of all pages, each once; a page is read, by its offset, when it is needed.
 
-    A record is odd if it has no id, or if `parse` refuses it: it is left out, or replaced by `fallback` of its id.
+    A record is odd if it has no id, and then is left out, or if `parse` refuses it, and then is `fallback` of its id.
+    Where no record has an id the list is not that of an empty project, but cannot be read.
 
     A page that does not begin with a record that was seen before has moved, since records in front of it were
     deleted: it is read again from further in front. The order of what stays must not change. Raises `TryLater` for a
@@ -95,13 +96,15 @@ def read_list[T](
                 position.step_back()
                 continue
             fresh = _find_fresh(page, position, odd)
+            if odd.count and not position.seen:
+                raise _error(operation, f"none of the page's {odd.count} records can be read ({odd.problem})")
             yield from _parse_all(fresh, parse, fallback, odd)
-            if len(page.records) < PAGE_SIZE:
+            if _is_last(page, position, has_fresh=bool(fresh)):
                 return
             if not fresh and not position.is_reread and any(map(_id_of, page.records)):
                 _check_complete(operation, page, position)
                 return
-            position.step_on()
+            position.step_on(len(page.records))
         raise _error(operation, "the list does not end")
     finally:
         if odd.count and on_odd_records:
@@ -114,6 +117,17 @@ def _continues(page: Page, position: _Position) -> bool:
         return True
     ids = [id_ for record in page.records if (id_ := _id_of(record))]
     return ids[0] in position.seen if ids else bool(page.records)
+
+
+def _is_last(page: Page, position: _Position, *, has_fresh: bool) -> bool:
+    """Return whether the list ends here: the page is not full, nor does its total say that there is more.
+
+    Should that total be wrong, the next page shows nothing new, and is the last.
+    """
+    if len(page.records) >= PAGE_SIZE:
+        return False
+    is_total_reached = page.total is None or page.total <= position.offset + len(page.records)
+    return is_total_reached or not (has_fresh or position.is_reread)
 
 
 def _find_fresh(page: Page, position: _Position, odd: _OddRecords) -> dict[str, Mapping[str, Any]]:
@@ -132,7 +146,7 @@ def _find_fresh(page: Page, position: _Position, odd: _OddRecords) -> dict[str, 
 def _parse_all[T](
     records: Mapping[str, Mapping[str, Any]],
     parse: Callable[[Mapping[str, Any]], T],
-    fallback: Callable[[str], T] | None,
+    fallback: Callable[[str], T],
     odd: _OddRecords,
 ) -> Iterator[T]:
     for id_, record in records.items():
@@ -140,11 +154,8 @@ def _parse_all[T](
             value = parse(record)
         except ValidationError as error:
             odd.add(f"the field {error.errors()[0]['loc'][0]}")
-        else:
-            yield value
-            continue
-        if fallback is not None:
-            yield fallback(id_)
+            value = fallback(id_)
+        yield value
 
 
 def _check_complete(operation: str, page: Page, position: _Position) -> None:
