@@ -33,7 +33,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_plan(event: object, context: LambdaContext, deps: DispatchDependencies) -> dict[str, Any]:
     """Dispatch one plan; return what was done about each instance. Raises the errors of `gaussdb_backup.errors`."""
-    with deps.reporter.reporting_errors() as reporter:
+    with deps.reporter.reporting_invocation(started_at=deps.now()) as reporter:
         data = require_object(event, "plan")
         reporter.add(**extract_log_fields(data))
         plan = parse_plan(data, default_time=deps.now(), now=deps.now())

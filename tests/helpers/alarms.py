@@ -204,7 +204,7 @@ class _Expressions:
         series = [value for value in (left, right) if _is_series(value)]
         if any(_is_empty(each) for each in series) and not self._reading.empty_counts_as_zero:
             return [None for _ in self._ends]
-        a, b = self._spread(left), self._spread(right)
+        a, b = self._repeat(left), self._repeat(right)
         present = [any(each[index] is not None for each in series) for index in range(len(self._ends))]
         return [
             float(function(x or 0.0, y or 0.0)) if known else None for x, y, known in zip(a, b, present, strict=True)
@@ -213,18 +213,18 @@ class _Expressions:
     def _fill(self, series: Series, filler: Any) -> Series:
         if _is_empty(series) and not self._reading.empty_counts_as_zero:
             return series
-        return [other if value is None else value for value, other in zip(series, self._spread(filler), strict=True)]
+        return [other if value is None else value for value, other in zip(series, self._repeat(filler), strict=True)]
 
     def _choose(self, condition: Series, then: Any, otherwise: Any) -> Series:
         """Return `IF`: dropped without a condition, or if false without an alternative; 0 if true without a value."""
         return [
             None if which is None else (yes or 0.0) if which else no
-            for which, yes, no in zip(condition, self._spread(then), self._spread(otherwise), strict=True)
+            for which, yes, no in zip(condition, self._repeat(then), self._repeat(otherwise), strict=True)
         ]
 
-    def _spread(self, value: Any) -> Series:
-        spread: Series = value if _is_series(value) else [value for _ in self._ends]
-        return spread
+    def _repeat(self, value: Any) -> Series:
+        repeated: Series = value if _is_series(value) else [value for _ in self._ends]
+        return repeated
 
 
 def _is_series(value: object) -> bool:

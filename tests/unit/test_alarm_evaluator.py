@@ -93,7 +93,7 @@ def test_a_metric_that_never_existed_is_zero_or_nothing_by_the_reading() -> None
         fires(alarm, data, start=NOON, end=NOON)
 
 
-def test_a_wall_clock_window_looks_only_at_periods_that_have_ended() -> None:
+def test_a_wall_clock_window_has_only_periods_that_have_ended() -> None:
     data = MetricData()
     data.put("N", "a", 1, NOON + timedelta(seconds=10))
     sliding, wall_clock = alarm_of("a + 0", "a"), alarm_of("a + 0", "a", EvaluationWindow={"WallClockWindow": {}})

@@ -12,6 +12,8 @@ from gaussdb_backup.telemetry.reporter import Reporter
 class DispatchReporter(Reporter):
     """Reports about plans."""
 
+    function = "dispatch_backups"
+
     def plan_dispatched(self, decisions: Sequence[Decision], *, dry_run: bool) -> None:
         """Report what was done about each instance, and how many there were of each action."""
         self.add(dry_run=dry_run)
