@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
-from local.aws_emulator.stack import PSEUDO_PARAMETERS, Stack
+from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
@@ -60,8 +60,10 @@ def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, A
         events.put_rule(Name=name, EventPattern=json.dumps(rule["EventPattern"]))
         attributes = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
-    assert not any(EventBus("default", client=events).publish([event_of(status) for status in Status]))
-    detail = json.dumps(event_of(Status.FAILED))
+    assert not any(
+        EventBus("default", service=STACK_NAME, client=events).publish([event_of(status) for status in Status])
+    )
+    detail = json.dumps({"service": STACK_NAME, **event_of(Status.FAILED)})
     for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
     notified = [

@@ -19,8 +19,10 @@ DETAIL_TYPE = "GaussDB Backup State Change"
 class EventBus:
     """One bus of this account."""
 
-    def __init__(self, name: str, *, client: "EventBridgeClient") -> None:
+    def __init__(self, name: str, *, service: str, client: "EventBridgeClient") -> None:
+        """`service` is a field of each event, so that rules tell the events of two stacks apart."""
         self._name = name
+        self._service = service
         self._client = client
 
     def publish(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
@@ -31,7 +33,7 @@ class EventBus:
         as long.
         """
         calls = _Calls(self._name, self._client)
-        return send_in_batches(details, calls.put)
+        return send_in_batches([{"service": self._service, **detail} for detail in details], calls.put)
 
 
 class _Calls:
