@@ -91,8 +91,13 @@ def fires(
     start: datetime,
     end: datetime,
     every: timedelta = timedelta(minutes=1),
+    created_at: datetime | None = None,
 ) -> bool:
-    """Return whether the alarm is in ALARM at some time; raise `AssertionError` if that depends on the reading."""
+    """Return whether the alarm is in ALARM at some time; raise `AssertionError` if that depends on the reading.
+
+    `created_at` is for an alarm that is younger than its warm-up period.
+    """
+    start = max(start, created_at + _warm_up(alarm)) if created_at else start
     results = {reading: "ALARM" in _states(alarm, data, reading, start, end, every) for reading in READINGS}
     assert len(set(results.values())) == 1, f"it depends on the reading: {results}"
     return results[READINGS[0]]
@@ -107,11 +112,16 @@ def _states(
         now += every
 
 
+def _warm_up(alarm: Mapping[str, Any]) -> timedelta:
+    """Return for how long after its creation the alarm is not evaluated."""
+    return timedelta(minutes=alarm.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0))
+
+
 def evaluate(alarm: Mapping[str, Any], data: MetricData, *, now: datetime, reading: Reading = READINGS[0]) -> str:
     """Return the state that CloudWatch gives the alarm at a time: ALARM or OK."""
     queries = alarm.get("Metrics") or [{"Id": "result", "ReturnData": True, "MetricStat": _own_metric(alarm)}]
     [period] = {timedelta(seconds=query["MetricStat"]["Period"]) for query in queries if "MetricStat" in query}
-    wanted, further = alarm["EvaluationPeriods"], reading.further_periods
+    wanted, further = int(alarm["EvaluationPeriods"]), reading.further_periods
     if "WallClockWindow" in alarm.get("EvaluationWindow", {}):
         now, further = now - (now - datetime(2000, 1, 1, tzinfo=UTC)) % period, 0
     ends = [now - index * period for index in reversed(range(wanted + further))]

@@ -118,6 +118,7 @@ def _emit_plan(reporter: Any) -> None:
         Decision(Action.REJECTED, ORDERS, reason="the project has no such instance"),
     ]
     reporter.plan_dispatched(decisions, dry_run=False)
+    reporter.plan_dispatched([], dry_run=False)
 
 
 def _emit_tracking(reporter: Any) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.aws_emulator.stack import STACK_NAME
+from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
 from tests.helpers.alarms import MetricData, fires
 from tests.helpers.clock import RUN
+from tests.project.conftest import ATTRIBUTES
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 FUNCTIONS = ("create_backup", "dispatch_backups")
@@ -54,9 +55,8 @@ def published() -> Published:
 def goes_off(alarms: dict[str, Any], published: Published) -> Fires:
     """Whether an alarm goes off in the hours after a time."""
 
-    def check(alarm: str, *, start: datetime = RUN, hours: float = 2, every: timedelta = MINUTE) -> bool:
-        end = start + timedelta(hours=hours)
-        return fires(alarms[alarm], published, start=start, end=end, every=every)
+    def check(alarm: str, *, start: datetime = RUN, hours: float = 2, **others: Any) -> bool:
+        return fires(alarms[alarm], published, start=start, end=start + timedelta(hours=hours), **others)
 
     return check
 
@@ -74,7 +74,7 @@ def test_a_busy_run_with_deferred_requests_is_no_alarm(
 ) -> None:
     busy_run(published)
     published.count("BackupBuilding", RUN + MINUTE)
-    published.count("PlanDispatched", RUN)
+    published.count("PlanDispatched", RUN - DAY)
     assert [name for name in alarms if goes_off(name)] == []
 
 
@@ -116,4 +116,141 @@ def test_errors_reported_by_one_function_hide_none_of_another(published: Publish
 
 
 def test_a_fresh_install_without_data_is_no_alarm(goes_off: Fires, alarms: dict[str, Any]) -> None:
-    assert [name for name in alarms if goes_off(name, hours=0.5)] == []
+    quarters = {"hours": 25.75, "every": 15 * MINUTE}
+    assert [name for name in alarms if goes_off(name, **quarters, created_at=RUN)] == []
+
+
+SINGLE_FAILURES = {
+    "BackupFailedAlarm": "BackupFailed",
+    "BackupOverdueAlarm": "BackupOverdue",
+    "BackupMissingAlarm": "BackupMissing",
+    "BackupRejectedAlarm": "BackupRejected",
+    "PlanSelectedNothingAlarm": "PlanSelectedNothing",
+    "ConnectionUnusableAlarm": "ConnectionUnusable",
+    "UnexpectedErrorAlarm": "UnexpectedError",
+}
+LASTING_FAILURES = {
+    "TrackingPollFailedAlarm": "TrackingPollFailed",
+    "StateChangeNotPublishedAlarm": "StateChangeNotPublished",
+}
+
+
+@pytest.mark.parametrize("alarm", SINGLE_FAILURES)
+def test_a_single_failure_is_an_alarm(published: Published, goes_off: Fires, alarm: str) -> None:
+    published.count(SINGLE_FAILURES[alarm], RUN)
+    assert goes_off(alarm)
+    assert not goes_off(alarm, start=RUN + HOUR)
+
+
+@pytest.mark.parametrize("alarm", LASTING_FAILURES)
+def test_a_failure_that_is_tried_again_is_an_alarm_only_if_it_lasts(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    """A poll comes at most ten minutes after the one before."""
+    for minutes in (0, 5, 12):
+        published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
+    assert not goes_off(alarm)
+    for minutes in (22, 31, 40):
+        published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
+    assert goes_off(alarm)
+
+
+def test_an_api_that_is_away_for_two_hours_is_reported_by_the_polls_that_fail_and_nothing_else(
+    published: Published, goes_off: Fires, alarms: dict[str, Any]
+) -> None:
+    """The run is a day after the one before; its plan and its requests are deferred, then carried out."""
+    published.count("PlanDispatched", RUN - DAY)
+    for minutes in range(0, 120, 6):
+        at = RUN + minutes * MINUTE
+        published.invocation("dispatch_backups", at)
+        published.count("BackupDeferred", at)
+        published.invocation("track_backups", at)
+        published.count("TrackingPollFailed", at)
+        published.queue("PlanQueue", at, visible=0, received=1)
+    published.count("PlanDispatched", RUN + 110 * MINUTE)
+    assert [name for name in alarms if goes_off(name, hours=3)] == ["TrackingPollFailedAlarm"]
+
+
+def every_day(published: Published, days: range) -> None:
+    for day in days:
+        published.count("PlanDispatched", RUN + day * DAY)
+
+
+def test_a_run_each_day_is_no_alarm(published: Published, goes_off: Fires) -> None:
+    every_day(published, range(-2, 4))
+    published.count("PlanDispatched", RUN + 4 * DAY + HOUR)
+    assert not goes_off("RunMissingAlarm", hours=24 * 5, every=15 * MINUTE)
+
+
+def test_a_weekend_without_runs_is_an_alarm_after_26_hours(published: Published, goes_off: Fires) -> None:
+    every_day(published, range(-4, 1))
+    assert not goes_off("RunMissingAlarm", hours=26, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", hours=27, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", start=RUN + 2 * DAY, hours=0)
+
+
+def test_a_schedule_that_never_ran_is_an_alarm_after_its_warm_up(goes_off: Fires) -> None:
+    assert not goes_off("RunMissingAlarm", created_at=RUN, hours=25.75, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", created_at=RUN, hours=26, every=15 * MINUTE)
+
+
+def test_a_disabled_schedule_has_no_alarm_for_missing_runs(template: dict[str, Any]) -> None:
+    assert template["Resources"]["RunMissingAlarm"]["Condition"] == "ScheduleIsEnabled"
+    for state, exists in (("ENABLED", True), ("DISABLED", False)):
+        ids = {name: name for name in template["Resources"]}
+        attributes = {f"{name}.{attribute}": name for name in ids for attribute in ATTRIBUTES}
+        if not exists:
+            del attributes["RunMissingAlarm.Arn"]
+        stack = Stack(template, default_parameters(template) | {"ScheduleState": state}, ids, attributes)
+        [dashboard] = stack.of_type("AWS::CloudWatch::Dashboard").values()
+        assert ('"RunMissingAlarm"' in dashboard["DashboardBody"]) == exists
+
+
+STALLED = {"BackupQueueStalledAlarm": "BackupQueue", "TrackingQueueStalledAlarm": "TrackingQueue"}
+
+
+@pytest.mark.parametrize("received", [0, None], ids=["none received now", "none ever received"])
+@pytest.mark.parametrize("alarm", STALLED)
+def test_a_queue_whose_messages_wait_and_are_not_received_is_stalled(
+    published: Published, goes_off: Fires, alarm: str, received: int | None
+) -> None:
+    for minutes in range(45):
+        published.queue(STALLED[alarm], RUN + minutes * MINUTE, visible=3, received=received)
+    assert goes_off(alarm, hours=0.75)
+
+
+@pytest.mark.parametrize("alarm", STALLED)
+def test_a_queue_whose_messages_wait_while_others_are_received_is_not(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    for minutes in range(90):
+        published.queue(STALLED[alarm], RUN + minutes * MINUTE, visible=500, received=int(minutes % 4 == 0))
+    assert not goes_off(alarm)
+
+
+DEAD_LETTERS = {
+    "BackupDeadLetterQueueAlarm": "BackupDeadLetterQueue",
+    "TrackingDeadLetterQueueAlarm": "TrackingDeadLetterQueue",
+    "FailedInvocationsAlarm": "FailedInvocationsQueue",
+}
+
+
+@pytest.mark.parametrize("alarm", DEAD_LETTERS)
+def test_a_single_dead_letter_is_an_alarm_for_as_long_as_it_is_there(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    for minutes in range(120):
+        published.queue(DEAD_LETTERS[alarm], RUN + minutes * MINUTE, visible=int(minutes < 60), received=0)
+    assert goes_off(alarm)
+    assert goes_off(alarm, start=RUN + HOUR, hours=0)
+    assert not goes_off(alarm, start=RUN + HOUR + 6 * MINUTE, hours=0.5)
+
+
+@pytest.mark.parametrize("function", LOGICAL_IDS)
+def test_throttling_is_an_alarm_if_it_lasts(published: Published, goes_off: Fires, function: str) -> None:
+    alarm = ALARMS[function].replace("Errors", "Throttled")
+    published.put("AWS/Lambda", "Throttles", 4, RUN, FunctionName=LOGICAL_IDS[function])
+    assert not goes_off(alarm)
+    for minutes in range(20):
+        published.put("AWS/Lambda", "Throttles", 1, RUN + minutes * MINUTE, FunctionName=LOGICAL_IDS[function])
+    assert goes_off(alarm)

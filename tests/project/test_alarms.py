@@ -68,18 +68,6 @@ def test_every_metric_of_a_failure_has_an_alarm(alarms: dict[str, Any]) -> None:
     assert read == set(Metric) - set(EXPECTED)
 
 
-def test_a_single_failure_is_enough(alarms: dict[str, Any]) -> None:
-    application = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "GaussDBBackup"]
-    assert application
-    for alarm in application:
-        assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
-            "Sum",
-            "GreaterThanThreshold",
-            0,
-        )
-        assert alarm["EvaluationPeriods"] == 1
-
-
 def metric_stats(alarm: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [item for item in alarm.get("Metrics", []) if "MetricStat" in item]
 
@@ -129,9 +117,20 @@ def test_every_alarm_notifies_the_topic(alarms: dict[str, Any]) -> None:
 def test_only_the_alarm_of_a_lasting_condition_notifies_when_it_is_over(alarms: dict[str, Any]) -> None:
     """A failed backup does not become good because no further one fails."""
     for name, alarm in alarms.items():
-        lasting = {namespace for namespace, _, _ in metrics_of(alarm)} != {"GaussDBBackup"}
+        of_application = {namespace for namespace, _, _ in metrics_of(alarm)} == {"GaussDBBackup"}
+        lasting = not of_application or int(alarm["EvaluationPeriods"]) > 1
         assert alarm.get("OKActions", []) == (["BackupNotifications"] if lasting else []), name
 
 
-def test_missing_data_is_no_alarm(alarms: dict[str, Any]) -> None:
-    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+def test_only_a_missing_run_is_an_alarm_by_missing_data(alarms: dict[str, Any]) -> None:
+    breaching = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"}
+    assert breaching == {"RunMissingAlarm"}
+
+
+def test_cloudwatch_accepts_the_periods(alarms: dict[str, Any], template: dict[str, Any]) -> None:
+    """All periods of an alarm together are at most a day, or seven days if one is an hour or more."""
+    longest = template["Parameters"]["MaximumHoursBetweenRuns"]["MaxValue"]
+    for name, alarm in alarms.items():
+        [period] = {item["MetricStat"]["Period"] for item in metric_stats(alarm)} or {alarm["Period"]}
+        periods = longest if name == "RunMissingAlarm" else alarm["EvaluationPeriods"]
+        assert period * periods <= (7 * 86_400 if period >= 3600 else 86_400), name

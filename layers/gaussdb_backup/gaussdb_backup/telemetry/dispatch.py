@@ -30,3 +30,7 @@ class DispatchReporter(Reporter):
         summary = {**self._log_fields, **{action.value: counts[action] for action in Action}}
         log = self._logger.info if decisions else self._logger.warning
         log("plan dispatched", extra=to_json(summary))
+        if not decisions and not dry_run:
+            self._metrics.emit({Metric.PLAN_SELECTED_NOTHING: 1}, summary)
+        if not dry_run:
+            self._metrics.emit({Metric.PLAN_DISPATCHED: 1}, summary)

@@ -21,10 +21,12 @@ class Metric(StrEnum):
     BACKUP_DEFERRED = "BackupDeferred"
     BACKUP_DURATION = "BackupDuration"
     BACKUP_SIZE = "BackupSize"
+    PLAN_SELECTED_NOTHING = "PlanSelectedNothing"
     TRACKING_POLL_FAILED = "TrackingPollFailed"
     STATE_CHANGE_NOT_PUBLISHED = "StateChangeNotPublished"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
     UNEXPECTED_ERROR = "UnexpectedError"
+    PLAN_DISPATCHED = "PlanDispatched"
     INVOCATION_FAILED = "InvocationFailed"
 
     @property
