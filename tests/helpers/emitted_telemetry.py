@@ -108,6 +108,7 @@ def _emit_requests(reporter: Any) -> None:
         with suppress(type(error)), reporter.reporting_errors(attempt=1):
             raise error
         reporter.message_dead_lettered(error, message_id="m1", body=REQUEST.model_dump_json())
+        reporter.message_not_dead_lettered(error, message_id="m1", cause="AccessDenied")
 
 
 def _emit_plan(reporter: Any) -> None:
@@ -117,8 +118,9 @@ def _emit_plan(reporter: Any) -> None:
         Decision(Action.SKIPPED, ORDERS, "orders", reason="it is frozen"),
         Decision(Action.REJECTED, ORDERS, reason="the project has no such instance"),
     ]
-    reporter.plan_dispatched(decisions, dry_run=False)
-    reporter.plan_dispatched([], dry_run=False)
+    reporter.plan_dispatched(decisions, {}, dry_run=False)
+    reporter.plan_dispatched(decisions, {ORDERS: "AccessDenied"}, dry_run=False)
+    reporter.plan_dispatched([], {}, dry_run=False)
 
 
 def _emit_tracking(reporter: Any) -> None:

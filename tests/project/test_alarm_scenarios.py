@@ -206,7 +206,11 @@ def test_a_disabled_schedule_has_no_alarm_for_missing_runs(template: dict[str, A
         assert ('"RunMissingAlarm"' in dashboard["DashboardBody"]) == exists
 
 
-STALLED = {"BackupQueueStalledAlarm": "BackupQueue", "TrackingQueueStalledAlarm": "TrackingQueue"}
+STALLED = {
+    "PlanQueueStalledAlarm": "PlanQueue",
+    "BackupQueueStalledAlarm": "BackupQueue",
+    "TrackingQueueStalledAlarm": "TrackingQueue",
+}
 
 
 @pytest.mark.parametrize("received", [0, None], ids=["none received now", "none ever received"])
@@ -229,6 +233,7 @@ def test_a_queue_whose_messages_wait_while_others_are_received_is_not(
 
 
 DEAD_LETTERS = {
+    "PlanDeadLetterQueueAlarm": "PlanDeadLetterQueue",
     "BackupDeadLetterQueueAlarm": "BackupDeadLetterQueue",
     "TrackingDeadLetterQueueAlarm": "TrackingDeadLetterQueue",
     "FailedInvocationsAlarm": "FailedInvocationsQueue",

@@ -114,7 +114,7 @@ def test_the_samples_of_a_request_and_its_response_are_what_the_code_has() -> No
 
 def test_the_samples_of_a_plan_and_its_response_are_what_the_code_has() -> None:
     plan, response = samples("plan")
-    parse_plan(plan, default_time=NOW, now=NOW)
+    parse_plan(plan, now=NOW)
     assert set(response) == {"scheduled_time", "dry_run", *(action.value for action in Action)}
 
 

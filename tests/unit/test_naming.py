@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.domain.backup_request import DEFAULT_NAME_TEMPLATE
-from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
+from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, render_backup_name, uses_instance_name
 from gaussdb_backup.errors import InvalidRequest
 
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
@@ -25,6 +24,7 @@ def render(template: str, **fields: Any) -> str:
     ("template", "fields", "name"),
     [
         (DEFAULT_NAME_TEMPLATE, {}, "auto-d8e6ca5a-20261123T013000Z"),
+        (DEFAULT_NAME_TEMPLATE, {"timezone": "Europe/Berlin"}, "auto-d8e6ca5a-20261123T013000Z"),
         ("backup-1", {}, "backup-1"),
         ("{schedule}-{instance_name}", {"schedule": "nightly", "instance_name": "orders"}, "nightly-orders"),
         ("x-{instance_name}", {"instance_name": "orders (übung) 1"}, "x-orders---bung--1"),
@@ -75,6 +75,31 @@ def test_what_is_wrong_with_a_template_is_named(template: str, named: str) -> No
     with pytest.raises(InvalidRequest, match=re.escape(named)) as raised:
         render(template)
     assert [problem.field for problem in raised.value.problems] == ["name_template"]
+
+
+def test_all_faults_of_a_template_are_named_at_once_each_kind_with_all_that_have_it() -> None:
+    template = "{schedule}{x}{y}{instance_id!r}{instance_id:>9}{scheduled_time:%s%1%}{instance_name:{z}}"
+    with pytest.raises(InvalidRequest) as raised:
+        render(template)
+    assert [(problem.field, problem.given) for problem in raised.value.problems] == [
+        ("name_template", given)
+        for given in (
+            "'a request whose schedule is not known'",
+            "'{x}, {y}'",
+            "'!r'",
+            "'{instance_id:>9}'",
+            "'%s, %1'",
+            "'{scheduled_time:%s%1%}'",
+            "'{instance_name:{z}}'",
+            "'a request whose instance_name is not known'",
+        )
+    ]
+
+
+def test_a_huge_number_of_faults_does_not_make_a_huge_message() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        render("".join(f"{{{number}}}" for number in range(10_000)))
+    assert len(str(raised.value)) < 400
 
 
 @given(

@@ -7,7 +7,16 @@ from typing import Any, ClassVar, Self
 
 from aws_lambda_powertools import Logger
 
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp
+from gaussdb_backup.domain.backup_request import extract_log_fields
+from gaussdb_backup.domain.validation import parse_object
+from gaussdb_backup.errors import (
+    FixConfiguration,
+    FixRequest,
+    GaussDBBackupError,
+    GiveUp,
+    InvalidRequest,
+    StartWindowMissed,
+)
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric, Metrics
 
@@ -75,6 +84,22 @@ class Reporter:
         fields = {**self._log_fields, **log_fields, **error_fields(error)}
         self._logger.error("unexpected error", extra=to_json(fields), exc_info=error)
         self._metrics.emit({Metric.UNEXPECTED_ERROR: 1}, fields)
+
+    def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
+        """Report that a request or plan went to the dead-letter queue; count it unless it was rejected before."""
+        try:
+            log_fields = extract_log_fields(parse_object(body, "message"))
+        except InvalidRequest:
+            log_fields = {}
+        fields = {**log_fields, **error_fields(error), "message_id": message_id}
+        self._logger.error("backup request dead-lettered", extra=to_json(fields))
+        if isinstance(error, StartWindowMissed) or not isinstance(error, FixRequest | GiveUp):
+            self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
+
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+        """Report that the dead-letter queue refused a message, which is received again later."""
+        fields = {**error_fields(error), "message_id": message_id, "cause": cause}
+        self._logger.error("message not dead-lettered", extra=to_json(fields))
 
     def api_version_switched(self, *, connection: str) -> None:
         """Report that the documented path is gone and its successor is used from now on."""
