@@ -38,7 +38,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
     """Create one backup for each message; return which messages are to be delivered again."""
-    with deps.reporter.reporting_errors():
+    with deps.reporter.reporting_invocation(started_at=deps.now()):
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
             with batch.processing(message) as reporter:
@@ -49,7 +49,7 @@ def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies
 
 def handle_request(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
     """Create one backup; return its outcome. Raises the errors of `gaussdb_backup.errors`."""
-    with deps.reporter.reporting_errors() as reporter:
+    with deps.reporter.reporting_invocation(started_at=deps.now()) as reporter:
         data = require_object(event, "backup request")
         deadline = work_deadline(context)
         default_time = deps.now() if "scheduled_time" in data else deps.first_seen.at(context.aws_request_id)

@@ -38,7 +38,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_batch(event: object, context: LambdaContext, deps: DispatchDependencies) -> dict[str, Any]:
     """Dispatch the plan of each message; return which messages are to be delivered again."""
-    with deps.reporter.reporting_errors():
+    with deps.reporter.reporting_invocation(started_at=deps.now()):
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
             with batch.processing(message) as reporter:
@@ -48,7 +48,7 @@ def handle_batch(event: object, context: LambdaContext, deps: DispatchDependenci
 
 def handle_request(event: object, context: LambdaContext, deps: DispatchDependencies) -> dict[str, Any]:
     """Dispatch one plan; return what was done about each instance. Raises the errors of `gaussdb_backup.errors`."""
-    with deps.reporter.reporting_errors() as reporter:
+    with deps.reporter.reporting_invocation(started_at=deps.now()) as reporter:
         data = require_object(event, "plan")
         return _dispatch(data, deps, reporter, deadline=work_deadline(context)).to_json()
 

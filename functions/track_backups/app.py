@@ -31,7 +31,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies) -> dict[str, Any]:
     """Poll each tracked backup of a batch once; return which messages are to be delivered again."""
-    with deps.reporter.reporting_errors():
+    with deps.reporter.reporting_invocation(started_at=deps.now()):
         batch = parse_batch(event)
     tracked, malformed = parse_bodies(batch, parse_tracking_message, "tracking message")
     result = track_backups(

@@ -103,7 +103,7 @@ def test_no_message_is_invisible_for_longer_than_sqs_allows() -> None:
 def test_events_that_the_bus_refuses_are_published_again_and_then_reported(
     refusals: tuple[int, ...], taken: int
 ) -> None:
-    bus = EventBus("default", client=Client(*refusals))  # type: ignore[arg-type]  # the part of it that is used
+    bus = EventBus("default", service="s", client=Client(*refusals))  # type: ignore[arg-type]  # the part of it that is used
     assert bus.publish([{"backup_id": str(number)} for number in range(12)]).count(None) == taken
 
 

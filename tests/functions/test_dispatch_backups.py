@@ -134,6 +134,14 @@ def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deplo
     assert len(response["queued"]) == 2
 
 
+def test_a_plan_that_was_dispatched_is_counted_and_a_dry_run_is_not(deployment: Deployment) -> None:
+    """Without a count for 26 hours an alarm goes off."""
+    deployment.invoke("dispatch_backups", plan(dry_run=True))
+    assert deployment.count("PlanDispatched") == 0
+    deployment.invoke("dispatch_backups", plan())
+    assert deployment.count("PlanDispatched") == 1
+
+
 def test_a_dry_run_returns_the_same_and_queues_nothing(deployment: Deployment) -> None:
     event = plan()
     dry = deployment.invoke("dispatch_backups", {**event, "dry_run": True})

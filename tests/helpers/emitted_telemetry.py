@@ -79,7 +79,7 @@ def emitted_telemetry() -> EmittedTelemetry:
     return EmittedTelemetry(
         records=tuple(line for line in lines if "_aws" not in line),
         units=dict(_places(documents)),
-        dimensions={"service": {document["service"] for document in documents}},
+        dimensions={name: {each[name] for each in documents if name in each} for name in ("service", "function")},
     )
 
 
@@ -94,6 +94,9 @@ def _emit_everything() -> list[dict[str, Any]]:
         _emit_requests(create)
         _emit_plan(dispatch)
         _emit_tracking(track)
+        for reporter in (create, dispatch, track):
+            with suppress(InvalidRequest), reporter.reporting_invocation(started_at=RUN):
+                raise ERRORS[0]
     return [json.loads(line) for line in buffer.getvalue().splitlines() if line.strip()]
 
 

@@ -75,11 +75,14 @@ def consumers(template: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, 
     ]
 
 
-def test_a_message_stays_invisible_for_six_times_the_functions_timeout(template: dict[str, Any]) -> None:
+def test_a_message_stays_invisible_for_six_times_the_functions_timeout_and_the_batching_window(
+    template: dict[str, Any],
+) -> None:
     queues = of_type(template, "AWS::SQS::Queue")
     for function, event in consumers(template):
         timeout = function.get("Timeout", template["Globals"]["Function"]["Timeout"])
-        assert queues[event["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"] >= 6 * timeout
+        window = event.get("MaximumBatchingWindowInSeconds", 0)
+        assert queues[event["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"] >= 6 * timeout + window
 
 
 def test_every_consumer_reports_batch_item_failures_and_has_a_maximum_concurrency(template: dict[str, Any]) -> None:

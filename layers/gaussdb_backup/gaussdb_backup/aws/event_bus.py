@@ -17,8 +17,10 @@ DETAIL_TYPE = "GaussDB Backup State Change"
 class EventBus:
     """One bus of this account."""
 
-    def __init__(self, name: str, *, client: "EventBridgeClient") -> None:
+    def __init__(self, name: str, *, service: str, client: "EventBridgeClient") -> None:
+        """`service` is a field of each event, so that rules tell the events of two stacks apart."""
         self._name = name
+        self._service = service
         self._client = client
 
     def publish(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
@@ -26,7 +28,7 @@ class EventBus:
 
         Publishing again after a failure elsewhere repeats events: delivery is at least once.
         """
-        return send_in_batches(details, self._put)
+        return send_in_batches([{"service": self._service, **detail} for detail in details], self._put)
 
     def _put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         entries = [

@@ -9,6 +9,8 @@ from gaussdb_backup.telemetry.reporter import Reporter
 class CreateReporter(Reporter):
     """Reports about backup requests."""
 
+    function = "create_backup"
+
     def backup_started(self, backup: Backup, *, outcome: str) -> None:
         """Report that a backup was created or adopted, with its status."""
         fields = {**self._log_fields, "outcome": outcome, **backup_fields(backup)}

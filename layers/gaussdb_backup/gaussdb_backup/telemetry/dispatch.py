@@ -12,6 +12,8 @@ from gaussdb_backup.telemetry.reporter import Reporter
 class DispatchReporter(Reporter):
     """Reports about plans."""
 
+    function = "dispatch_backups"
+
     def plan_dispatched(self, decisions: Sequence[Decision], refusals: Mapping[str, str], *, dry_run: bool) -> None:
         """Report what was done about each instance, and how many there were of each action.
 
@@ -26,6 +28,8 @@ class DispatchReporter(Reporter):
         log("plan dispatched", extra=to_json(summary))
         if not decisions and not dry_run:
             self._metrics.emit({Metric.PLAN_SELECTED_NOTHING: 1}, summary)
+        if not refusals and not dry_run:
+            self._metrics.emit({Metric.PLAN_DISPATCHED: 1}, summary)
 
     def _decided(self, decision: Decision, refusal: str | None, *, dry_run: bool) -> None:
         fields = {**self._log_fields, **decision.log_fields}

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from aws_lambda_powertools import Logger
 
@@ -22,6 +23,9 @@ from gaussdb_backup.telemetry.metrics import Metric, Metrics
 
 class Reporter:
     """Logs constant messages with fields, and counts. Each fact is reported at once, not at the end."""
+
+    function: ClassVar[str]
+    """The function that reports, as a dimension."""
 
     def __init__(self, logger: Logger, metrics: Metrics, log_fields: Mapping[str, Any] | None = None) -> None:
         """`log_fields` are added to each record."""
@@ -44,6 +48,21 @@ class Reporter:
             raise
         except Exception as error:
             reporter.unexpected_error(error)
+            raise
+
+    @contextmanager
+    def reporting_invocation(self, *, started_at: datetime) -> Iterator[Self]:
+        """Report like `reporting_errors`, where the error that leaves the block fails the invocation.
+
+        Lambda counts that error too, at the time when the invocation began. One that is reported as deferred, rejected
+        or unusable is accounted for under that time, so that an alarm can tell the others: defects, and functions that
+        ended without a report.
+        """
+        try:
+            with self.reporting_errors() as reporter:
+                yield reporter
+        except GaussDBBackupError:
+            self._metrics.emit_of_function(Metric.INVOCATION_FAILED, function=self.function, at=started_at)
             raise
 
     def request_failed(self, error: GaussDBBackupError, **log_fields: object) -> None:
