@@ -34,21 +34,23 @@ def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies)
     with deps.reporter.reporting_errors():
         batch = parse_batch(event)
     tracked, malformed = parse_bodies(batch, parse_tracking_message, "tracking message")
-    dead_lettered = set()
-    for message, error in malformed.items():
-        deps.reporter.message_malformed(error, message_id=message.id)
-        if deps.dead_letter_queue.send_dead_letter(message, error):
-            dead_lettered.add(message)
-    done = track_backups(
+    result = track_backups(
         tracked,
         backups=deps.recent_backups,
         event_bus=deps.event_bus,
         reporter=deps.reporter,
+        unpublished=deps.unpublished,
         now=deps.now,
         deadline=work_deadline(context),
     )
-    unfinished = [message for message in batch if message not in done | dead_lettered]
+    dead_lettered = set()
+    for message, error in {**malformed, **result.expired}.items():
+        deps.reporter.message_failed(error, message_id=message.id)
+        if deps.dead_letter_queue.send_dead_letter(message, error):
+            dead_lettered.add(message)
+    remaining = [message for message in batch if message not in result.done | dead_lettered]
+    attempts = {message: 1 if message in result.waiting else message.attempt for message in remaining}
     deps.tracking_queue.change_visibility(
-        {message.receipt_handle: deps.polling.delay(message.attempt) for message in unfinished}
+        {message.receipt_handle: deps.polling.delay(attempt) for message, attempt in attempts.items()}
     )
-    return batch_response(unfinished)
+    return batch_response(remaining)

@@ -391,7 +391,7 @@ def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: 
 
 
 def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(deployment: Deployment) -> None:
-    response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=21_000)
+    response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=1_400)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert deployment.cloud.requests == []
     assert deployment.metrics == []
@@ -526,3 +526,15 @@ def test_wrong_settings_are_reported_all_at_once(deployment: Deployment, monkeyp
         wrong.setenv("HTTP_TIMEOUT_SECONDS", "soon")
         with pytest.raises(InvalidSettings, match="SECRET_PREFIX: .*HTTP_TIMEOUT_SECONDS: "):
             deployment.invoke("create_backup", request())
+
+
+def test_invented_connections_make_no_custom_metrics(deployment: Deployment) -> None:
+    deployment.invoke("create_backup", sqs_batch(*(request(connection=f"invented-{number}") for number in range(20))))
+    assert deployment.count("ConnectionUnusable") == 20
+    assert not [document for document in deployment.metrics if "connection" in document]
+
+
+def test_a_connection_whose_secret_is_malformed_is_a_dimension(deployment: Deployment) -> None:
+    deployment.put_secret("broken", endpoint="no address")
+    deployment.invoke("create_backup", sqs_batch(request(connection="broken")))
+    assert [document["connection"] for document in deployment.metrics if "ConnectionUnusable" in document] == ["broken"]

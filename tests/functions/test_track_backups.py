@@ -1,6 +1,11 @@
 """track_backups: what it responses, puts back, publishes, logs and counts."""
 
 import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +22,10 @@ from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
 from local.aws_emulator import Context
+from tests.helpers.clock import RUN
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import ORDERS, STOCK, Source, by_key
+from tests.helpers.scenario import start_scenario
 from tests.helpers.sqs_event import sqs_batch
 
 SAMPLES = sorted((Path(__file__).parents[2] / "events" / "track_backups").glob("*.json"))
@@ -168,6 +175,7 @@ def test_one_connections_missing_secret_leaves_the_others_alone(deployment: Depl
         "batchItemFailures": [{"itemIdentifier": "message-1"}]
     }
     assert (deployment.count("BackupCompleted"), deployment.count("ConnectionUnusable")) == (1, 1)
+    assert deployment.count("TrackingPollFailed") == 1
     logged = next(item for item in deployment.records if item["message"] == "connection unusable")
     assert (logged["connection"], logged["backups"]) == ("absent", 1)
 
@@ -199,6 +207,31 @@ def test_an_api_that_is_down_is_reported_and_the_backups_are_polled_again(deploy
         503,
         1,
     )
+    assert deployment.count("TrackingPollFailed") == 1
+
+
+def overdue_by(deployment: Deployment, **changes: Any) -> tuple[dict[str, Any], Any]:
+    """Begin a backup that is due; return the message, and the response to it."""
+    message = begin(deployment, deadline=(datetime.now(UTC) - timedelta(seconds=1)).isoformat(), **changes)
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
+    return message, deployment.invoke("track_backups", sqs_batch(message))
+
+
+@pytest.mark.parametrize(
+    ("connection", "error_type", "error_code"),
+    [("default", "TryLater", "APIGW.0613"), ("absent", "InvalidConnection", None)],
+)
+def test_a_backup_that_cannot_be_polled_is_overdue_at_its_deadline(
+    deployment: Deployment, bus: Any, connection: str, error_type: str, error_code: str | None
+) -> None:
+    _, response = overdue_by(deployment, connection=connection)
+    assert response == {"batchItemFailures": []}
+    logged = next(item for item in deployment.records if item["message"] == "backup status")
+    assert (logged["level"], logged["status"], logged["reason"]) == ("ERROR", "OVERDUE", "could not be polled")
+    assert (logged["error_type"], logged.get("error_code")) == (error_type, error_code)
+    assert (deployment.count("BackupOverdue"), deployment.count("TrackingPollFailed")) == (1, 1)
+    [event] = bus()
+    assert (event["detail"]["status"], event["detail"]["reason"]) == ("OVERDUE", "could not be polled")
 
 
 def test_a_malformed_message_is_dead_lettered_at_once_with_its_reason(deployment: Deployment) -> None:
@@ -210,7 +243,7 @@ def test_a_malformed_message_is_dead_lettered_at_once_with_its_reason(deployment
     reason = {name: value["StringValue"] for name, value in message.message_attributes.items()}
     assert reason["ErrorType"] == "InvalidRequest"
     assert "version: expected 1; got 7" in reason["ErrorMessage"]
-    assert [item["message"] for item in deployment.records] == ["malformed message", "backup status"]
+    assert [item["message"] for item in deployment.records] == ["backup status", "malformed message"]
 
 
 def test_a_malformed_message_that_cannot_be_dead_lettered_is_received_again(deployment: Deployment) -> None:
@@ -220,16 +253,137 @@ def test_a_malformed_message_that_cannot_be_dead_lettered_is_received_again(depl
     }
 
 
-def test_a_final_status_that_the_bus_does_not_take_is_polled_again(
+def test_a_failed_backup_is_logged_and_counted_once_however_long_the_bus_refuses_its_event(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends(deployment, ORDERS, "FAILED")
+    message = begin(deployment)
+    monkeypatch.setenv("EVENT_BUS_NAME", "no-such-bus")
+    for _ in range(3):
+        assert deployment.invoke("track_backups", sqs_batch(message)) == {
+            "batchItemFailures": [{"itemIdentifier": "message-1"}]
+        }
+    assert [item["message"] for item in deployment.records] == ["backup status", *["state change not published"] * 3]
+    assert (deployment.count("BackupFailed"), deployment.count("StateChangeNotPublished")) == (1, 3)
+    refused = deployment.records[1]
+    assert (refused["level"], refused["status"], refused["cause"]) == ("WARNING", "FAILED", "ResourceNotFoundException")
+    assert refused["backup_id"] == message["backup_id"]
+
+
+def test_a_bus_that_does_not_respond_is_called_once_for_all_events(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends(deployment, ORDERS, "COMPLETED")
     message = begin(deployment)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://127.0.0.1:9")
-    assert deployment.invoke("track_backups", sqs_batch(message)) == {
-        "batchItemFailures": [{"itemIdentifier": "message-1"}]
-    }
-    assert deployment.records == []
+    with counting_connections() as (address, count):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", address)
+        deployment.invoke("track_backups", sqs_batch(*[message] * 25))
+        assert count() == 3  # the attempts of boto3
+    assert deployment.count("StateChangeNotPublished") == 25
+    assert deployment.records[-1]["cause"] == "ConnectionClosedError"
+
+
+@contextmanager
+def counting_connections() -> Iterator[tuple[str, Any]]:
+    """An address where each connection is closed at once; and how many there were."""
+    accepted: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                accepted.append(1)
+                connection.recv(65_536)
+                connection.close()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", lambda: len(accepted)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def test_a_message_whose_event_is_refused_for_too_long_is_dead_lettered_with_its_reason(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends(deployment, ORDERS, "FAILED")
+    message = begin(deployment, deadline=(datetime.now(UTC) - timedelta(hours=5)).isoformat())
+    monkeypatch.setenv("EVENT_BUS_NAME", "no-such-bus")
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
+    [dead] = deployment.messages("TRACKING_DLQ_URL")
+    reason = {name: value["StringValue"] for name, value in dead.message_attributes.items()}
+    assert reason["ErrorType"] == "StateChangeRefused"
+    assert "FAILED" in reason["ErrorMessage"]
+    assert "ResourceNotFoundException" in reason["ErrorMessage"]
+    last = deployment.records[-1]
+    assert (last["message"], last["level"], last["message_id"]) == ("tracking stopped", "ERROR", "message-1")
+    assert deployment.count("BackupFailed") == 1
+
+
+@pytest.mark.parametrize("field", ["begin_time", "deadline", "scheduled_time"])
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_a_message_with_an_absurd_time_costs_its_neighbours_nothing(
+    deployment: Deployment, field: str, when: str
+) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
+    absurd = begin(deployment, STOCK, **{"backup_id": "gone", field: when})
+    deployment.invoke("track_backups", sqs_batch(absurd, begin(deployment)))
+    completed = [item for item in deployment.records if item.get("status") == "COMPLETED"]
+    assert [item["instance_id"] for item in completed] == [ORDERS]
+    assert deployment.count("UnexpectedError") == 0
+
+
+@pytest.mark.parametrize("size", ["NaN", "1e999", "-1", '"Infinity"', '"nan"', "1e300", "true", "{}"])
+def test_whatever_size_the_api_returns_the_end_is_reported_in_strict_json(
+    deployment: Deployment, bus: Any, size: str
+) -> None:
+    message = begin(deployment)
+    backup = f'{{"id": "{message["backup_id"]}", "status": "COMPLETED", "size": {size}, "name": null}}'
+    body = f'{{"backups": [{backup}], "total_count": 1}}'
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=200, body=body))
+    assert deployment.invoke("track_backups", sqs_batch(message)) == {"batchItemFailures": []}
+    for line in deployment.printed.splitlines():
+        json.loads(line, parse_constant=pytest.fail)
+    [event] = bus()
+    assert event["detail"]["status"] == "COMPLETED"
+    assert "size_mb" not in event["detail"]
+    assert (deployment.count("BackupCompleted"), deployment.count("BackupSize")) == (1, 0)
+
+
+def test_a_silent_endpoint_costs_its_neighbour_no_poll_and_the_function_ends_by_itself(deployment: Deployment) -> None:
+    ends(deployment, ORDERS, "COMPLETED")
+    ours = begin(deployment)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        deployment.put_secret("silent", endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        theirs = begin(deployment, STOCK, connection="silent")
+        began = time.monotonic()
+        response = deployment.invoke("track_backups", sqs_batch(theirs, ours), milliseconds_left=6_000)
+        seconds = time.monotonic() - began
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert deployment.count("BackupCompleted") == 1
+    assert seconds < 4
+
+
+@pytest.mark.parametrize(("first_delay", "kept"), [("10", 5), ("40", 20), ("900", 20)])
+def test_a_list_is_shared_for_half_of_the_first_delay_and_for_twenty_seconds_at_most(
+    first_delay: str, kept: int
+) -> None:
+    with start_scenario(TRACK_FIRST_DELAY_SECONDS=first_delay) as scenario:
+        building = gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN, seconds=3600)
+        [backup_id] = scenario.cloud.add_backups(building)
+        times = {"begin_time": RUN.isoformat(), "deadline": (RUN + timedelta(hours=6)).isoformat()}
+        backup = {"instance_id": ORDERS, "backup_id": backup_id, "backup_name": "nightly"}
+        event = sqs_batch({"connection": "default", **backup, **times})
+        track = scenario.function("track_backups")
+        calls = []
+        for seconds in (0, kept, kept + 1):
+            scenario.clock.now = RUN + timedelta(seconds=seconds)
+            track(event)
+            calls.append(len(scenario.cloud.calls("list")))
+    assert calls == [1, 1, 2]
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": []}, [], None, {"Records": [{"body": "x"}]}])

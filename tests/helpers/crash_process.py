@@ -13,7 +13,7 @@ from local.aws_emulator.functions import load_app
 from tests.helpers.crash import crash_at
 
 EXIT_STATUS = 9
-MILLISECONDS_LEFT = 1_500
+MILLISECONDS_LEFT = 3_000
 
 
 def exit_at_once() -> None:

@@ -121,8 +121,10 @@ def _emit_tracking(reporter: Any) -> None:
     for status in Status:
         reporter.status_observed(Observation(MESSAGE, status, BACKUP))
     for error in ERRORS:
-        reporter.poll_failed(error, connection="default", backups=3)
-    reporter.message_malformed(ERRORS[0], message_id="m1")
+        reporter.poll_failed({MESSAGE: error, BARE: error}, connection="default")
+        reporter.message_failed(error, message_id="m1")
+    reporter.status_observed(Observation(MESSAGE, Status.OVERDUE, None, ERRORS[3]))
+    reporter.state_change_not_published(Observation(MESSAGE, Status.FAILED, BACKUP), cause="ThrottlingException")
 
 
 def _places(documents: Iterable[dict[str, Any]]) -> Iterable[tuple[Place, str]]:

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
-from gaussdb_backup.huawei.api import MAX_PAGES, GaussDBApi
+from gaussdb_backup.huawei.api import GaussDBApi
+from gaussdb_backup.huawei.paging import MAX_PAGES
 from gaussdb_backup.huawei.session import Session
 from local import gaussdb_emulator
 
@@ -18,18 +19,23 @@ ORDERS, STOCK, BILLING = (f"{number:032x}in07" for number in (0xA1, 0xB2, 0xC3))
 
 
 class Source:
-    """A connection's secret that a test rotates: `current` is what was read, `stored` what `reread` finds."""
+    """A connection's secret that a test rotates: `current` is what was read, `stored` what `reread` finds.
+
+    A value that differs is another version of the secret.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = self.stored = connection
+        self.stored = connection
+        self.connection = connection.model_copy(update={"version": "version-0"})
         self.rereads = 0
 
-    def current(self) -> Connection:
-        return self.connection
+    def current(self, *, max_age: timedelta | None = None) -> Connection:
+        return self.connection if max_age is None else self.reread()
 
     def reread(self) -> Connection:
         self.rereads += 1
-        self.connection = self.stored
+        if self.stored != self.connection.model_copy(update={"version": self.stored.version}):
+            self.connection = self.stored.model_copy(update={"version": f"version-{self.rereads}"})
         return self.connection
 
 
@@ -67,6 +73,8 @@ def make_api(cloud: gaussdb_emulator.Cloud, source: Source | None = None, **opti
     of_api: dict[str, Any] = {
         "sleep": lambda _: None,
         "max_pages": MAX_PAGES,
+        "circuit_breaker": None,
+        "on_odd_records": None,
         "deadline": Deadline.after(timedelta(hours=1)),
     }
     of_api |= {name: options.pop(name) for name in list(options) if name in of_api}

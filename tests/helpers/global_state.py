@@ -5,7 +5,6 @@ import logging
 import boto3
 from aws_lambda_powertools.logging import logger as powertools_logger
 from aws_lambda_powertools.logging.filters import SuppressFilter
-from aws_lambda_powertools.utilities.circuit_breaker import base as circuit_breaker
 
 _MARKS = ("init", "powertools_handler", "powertools_buffer_config", "powertools_buffer_cache")
 """Attributes by which Powertools recognizes a logger that it has set up: it never sets one up twice."""
@@ -19,13 +18,6 @@ def reset_global_state() -> None:
         handler.filters = [each for each in handler.filters if not isinstance(each, SuppressFilter)]
     powertools_logger.is_cold_start = True
     boto3.DEFAULT_SESSION = None
-    for state in (
-        circuit_breaker._LOCAL_FAILURES,
-        circuit_breaker._LOCAL_SUCCESSES,
-        circuit_breaker._LAST_OBSERVED_STATE,
-    ):
-        state.clear()
-    vars(circuit_breaker._PROBE_OWNER).clear()
 
 
 def _reset_logger(logger: logging.Logger) -> None:

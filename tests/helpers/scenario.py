@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.helpers.deployment import QUEUES, SETTINGS, make_state_table
 from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
 from tests.helpers.in_memory_sqs import InMemoryQueue, InMemorySqs
 
+SECRET = "gaussdb-backup/default"
 VISIBILITY_TIMEOUT_SECONDS = 1080
 CREATE_BATCH_SIZE, TRACK_BATCH_SIZE = 5, 100
 """Those of the template."""
@@ -41,6 +43,26 @@ class InMemoryEvents:
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         self.details.extend(json.loads(entry["Detail"]) for entry in Entries)
         return {"Entries": [{"EventId": "1"} for _ in Entries]}
+
+
+class AtomicDynamoDb:
+    """DynamoDB's client: each write checks its condition and takes effect at once, which moto's does not in threads."""
+
+    def __init__(self, client: Any, lock: Any) -> None:
+        """Clients of one table have one lock."""
+        self._client = client
+        self._lock = lock
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if not name.endswith("_item"):
+            return attribute
+
+        def locked(**arguments: Any) -> Any:
+            with self._lock:
+                return attribute(**arguments)
+
+        return locked
 
 
 @dataclass
@@ -69,6 +91,7 @@ class Scenario:
     sqs: InMemorySqs
     table: Any
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
+    _dynamodb_lock: Any = field(default_factory=RLock)
 
     @property
     def requests(self) -> InMemoryQueue:
@@ -93,6 +116,8 @@ class Scenario:
         return replace(runtime, **changes)
 
     def _aws_client(self, service: str) -> Any:
+        if service == "dynamodb":
+            return AtomicDynamoDb(make_aws_client(service), self._dynamodb_lock)
         return {"sqs": self.sqs, "events": self.events}.get(service) or make_aws_client(service)
 
     def function(self, name: str, *, logger: Logger | None = None, **changes: Any) -> Function:
@@ -130,15 +155,19 @@ class Scenario:
             self.move_to(max(self.clock(), min(next_visible)))
 
     def move_to(self, when: datetime) -> None:
-        """Move the clock. Powertools reads the machine's, so what is on the table becomes older instead."""
+        """Move the clock. Powertools reads the machine's, so its records on the table become older instead."""
         by = when - self.clock()
         self.clock.now = when
         for item in self.table.scan()["Items"]:
             if item.get("status") == "INPROGRESS":
                 expiration = int(str(item["in_progress_expiration"])) - int(by.total_seconds() * 1000)
                 self.table.put_item(Item={**item, "in_progress_expiration": expiration})
-            if "opened_at" in item:
-                self.table.put_item(Item={**item, "opened_at": int(str(item["opened_at"])) - int(by.total_seconds())})
+
+    def put_secret(self, **changes: str) -> None:
+        """Store a new version of the connection's secret, with these values changed."""
+        client = boto3.client("secretsmanager")
+        stored = json.loads(client.get_secret_value(SecretId=SECRET)["SecretString"])
+        client.put_secret_value(SecretId=SECRET, SecretString=json.dumps({**stored, **changes}))
 
     def final_statuses(self) -> dict[str, str]:
         """The final status of each backup, by id, as it was published."""
@@ -160,7 +189,7 @@ def start_scenario(**settings: str) -> Iterator[Scenario]:
     with isolated(environment), mock_aws():
         boto3.setup_default_session()
         make_state_table()
-        boto3.client("secretsmanager").create_secret(Name="gaussdb-backup/default", SecretString=json.dumps(secret))
+        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
         transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
         yield Scenario(clock, cloud, environment, transport, sqs, boto3.resource("dynamodb").Table("state"))
     boto3.DEFAULT_SESSION = None

@@ -13,10 +13,17 @@ LAYER = ROOT / "layers" / "gaussdb_backup"
 OF_EVERY_FUNCTION = {
     *("aws.batching", "aws.circuit_breaker", "aws.invocation", "aws.messages", "aws.queues", "aws.secrets"),
     "bootstrap.common",
-    *("domain.backup_request", "domain.connection", "domain.deadline", "domain.models", "domain.validation"),
+    *(
+        "domain.backup_request",
+        "domain.circuit_breaker",
+        "domain.connection",
+        "domain.deadline",
+        "domain.models",
+        "domain.validation",
+    ),
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
-    *("huawei.session", "huawei.signing"),
+    *("huawei.paging", "huawei.session", "huawei.signing"),
     "settings",
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }

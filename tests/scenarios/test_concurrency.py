@@ -1,16 +1,14 @@
 """Several execution environments at a time."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-import boto3
 import pytest
 
 from gaussdb_backup.errors import TryLater
 from local import gaussdb_emulator
+from tests.helpers.at_once import at_once
 from tests.helpers.clock import RUN
 from tests.helpers.gaussdb import KEY, ORDERS
 from tests.helpers.scenario import Scenario, start_scenario
@@ -23,26 +21,6 @@ MAXIMUM_CONCURRENCY = 5
 def scenario() -> Iterator[Scenario]:
     with start_scenario() as scenario:
         yield scenario
-
-
-def at_once(number: int, work: Callable[[int], Any]) -> list[Any]:
-    """Run the work in threads that begin together; return what each returned or raised."""
-    results: list[Any] = [None] * number
-    start = threading.Barrier(number)
-
-    def run(index: int) -> None:
-        start.wait()
-        try:
-            results[index] = work(index)
-        except Exception as error:  # noqa: BLE001 - it is a result
-            results[index] = error
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_the_same_request_eight_times_at_once_makes_one_backup(scenario: Scenario) -> None:
@@ -78,18 +56,11 @@ def test_a_wrong_key_does_not_lock_itself_and_all_is_made_once_it_is_right(scena
     assert 1 <= len(refused) <= 5
     assert len(scenario.requests.messages) == 50
     assert scenario.dead_letters.messages == {}
-    _correct_the_secret()
+    scenario.put_secret(secret_key="another-secret")
     scenario.move_to(scenario.clock() + timedelta(minutes=5, seconds=1))
     scenario.run()
     assert len(scenario.cloud.backups()) == 50
     assert scenario.requests.messages == scenario.dead_letters.messages == {}
-
-
-def _correct_the_secret() -> None:
-    client = boto3.client("secretsmanager")
-    secret = json.loads(client.get_secret_value(SecretId="gaussdb-backup/default")["SecretString"])
-    text = json.dumps({**secret, "secret_key": "another-secret"})
-    client.put_secret_value(SecretId="gaussdb-backup/default", SecretString=text)
 
 
 def test_while_the_key_stays_wrong_one_call_in_five_minutes_tries_it(scenario: Scenario) -> None:

@@ -47,7 +47,7 @@ def test_a_process_that_exits_leaves_one_backup_that_is_tracked(running: aws_emu
         running.put_secret("gaussdb-backup/default", json.dumps(secret))
         assert run_process(environment, event, point) == EXIT_STATUS
         assert len(cloud.backups(ORDERS)) == (0 if point == "after the idempotency record" else 1)
-        time.sleep(2)  # the record of an execution counts until the function's time is over
+        time.sleep(3)  # the record of an execution counts until the function's time is over
         assert run_process(environment, event, None) == 0
     [backup] = cloud.backups(ORDERS)
     tracked: set[str] = set()

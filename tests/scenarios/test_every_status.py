@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,20 @@ def test_a_tracking_message_that_is_delivered_twice_or_late_changes_nothing(scen
     scenario.run()
     assert scenario.final_statuses() == first
     assert len(scenario.events.details) == 3 * len(first)
+
+
+@pytest.mark.parametrize("odd_id", ["<a> b", "x" * 5_000], ids=["odd", "long"])
+def test_a_backup_whose_creation_got_an_odd_response_is_tracked_to_its_end(scenario: Scenario, odd_id: Any) -> None:
+    instance_id = scenario.cloud.instances()[0].id
+    odd = {"id": odd_id, "name": None, "instance_id": None, "status": "??", "begin_time": "9999-12-31T23:59:59Z"}
+    body = json.dumps({"backup": odd, "job_id": ["j"]})
+    scenario.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", status=200, body=body, after_commit=True, times=1)
+    )
+    request = {"instance_id": instance_id, "name_template": "nightly", "scheduled_time": RUN.isoformat()}
+    scenario.requests.send(json.dumps(request))
+    scenario.run()
+    assert len(scenario.cloud.backups()) == 1
+    assert [detail["backup_name"] for detail in scenario.events.details] == ["nightly"]
+    assert scenario.tracking.messages == {}
+    assert [detail["status"] for detail in scenario.events.details] == ["COMPLETED"]

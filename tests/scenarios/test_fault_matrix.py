@@ -223,7 +223,7 @@ def test_a_message_that_the_dead_letter_queue_does_not_take_is_retried_soon(scen
 def test_with_its_time_nearly_over_a_function_leaves_its_messages_for_the_next_soon(scenario: Scenario) -> None:
     send_requests(scenario, ORDERS)
     create = scenario.function("create_backup")
-    scenario.deliver_requests(replace(create, context=Context(milliseconds_left=21_000)))
+    scenario.deliver_requests(replace(create, context=Context(milliseconds_left=1_400)))
     [message] = scenario.requests.messages.values()
     assert message.visible_at - scenario.clock() == timedelta(seconds=5)
     assert scenario.cloud.requests == []

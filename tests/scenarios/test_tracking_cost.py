@@ -46,3 +46,36 @@ def test_a_thousand_backups_building_at_once_cost_at_most_a_twenty_fifth_of_a_ca
     assert list(scenario.final_statuses().values()).count("COMPLETED") == BACKUPS
     measurement(f"tracking {BACKUPS} backups: {calls} API calls for {polls} polls, one for {polls / calls:.0f}")
     assert calls * 25 <= polls
+
+
+def test_backups_that_wait_for_their_turn_are_polled_again_after_the_first_delay() -> None:
+    with start_scenario() as scenario:
+        for number in range(12):
+            start_backup(scenario, number)
+        for backup in scenario.cloud.backups():
+            scenario.cloud.store.delete(backup, scenario.clock())
+        scenario.clock.move(hours=1)
+        for message in scenario.tracking.messages.values():
+            message.receives = 20
+        assert scenario.deliver_tracking(scenario.function("track_backups"))
+        assert list(scenario.final_statuses().values()) == ["MISSING"] * 10
+        waiting = {message.visible_at - scenario.clock() for message in scenario.tracking.messages.values()}
+        assert waiting == {timedelta(seconds=45)}  # 60, jittered
+
+
+def test_a_hundred_deleted_backups_are_missing_within_a_quarter_of_an_hour_at_sixty_calls_a_minute() -> None:
+    with start_scenario() as scenario:
+        for number in range(100):
+            start_backup(scenario, number)
+        for backup in scenario.cloud.backups():
+            scenario.cloud.store.delete(backup, scenario.clock())
+        scenario.clock.move(hours=1)
+        track, began = scenario.function("track_backups"), scenario.clock()
+        while scenario.tracking.messages:
+            before = len(scenario.cloud.requests)
+            if scenario.deliver_tracking(track):
+                assert len(scenario.cloud.requests) - before <= 12
+            else:
+                scenario.clock.now = max(scenario.clock(), scenario.tracking.next_visible() or began)
+        assert list(scenario.final_statuses().values()) == ["MISSING"] * 100
+        assert scenario.clock() - began < timedelta(minutes=15)

@@ -36,7 +36,7 @@ def project_files(files: list[str]) -> list[str]:
     return [name for name, _ in groupby(names)]
 
 
-def test_a_message_enters_each_file_once_in_the_order_that_the_architecture_names() -> None:
+def test_a_message_passes_the_files_in_the_order_that_the_architecture_names() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     section = page.partition("## The walk of one queue message")[2].partition("\n## ")[0]
     documented = re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
@@ -46,4 +46,4 @@ def test_a_message_enters_each_file_once_in_the_order_that_the_architecture_name
         scenario.requests.send(json.dumps(request))
         scenario.deliver_requests(scenario.function("create_backup", transport=transport))
     assert project_files(transport.files) == documented
-    assert len(set(documented)) == len(documented) > 4
+    assert len(set(documented)) == len(documented)

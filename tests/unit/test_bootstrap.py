@@ -5,13 +5,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from gaussdb_backup.bootstrap.common import AWS_CONFIG, Runtime
+from gaussdb_backup.bootstrap.common import AWS_CONFIG, MAX_CONNECTIONS, Runtime
 from gaussdb_backup.bootstrap.create import for_create
 from gaussdb_backup.bootstrap.dispatch import for_dispatch
 from gaussdb_backup.bootstrap.track import for_track
 from gaussdb_backup.domain.deadline import Deadline
 from tests.helpers.clock import Clock
 from tests.helpers.deployment import QUEUES, SETTINGS
+from tests.helpers.gaussdb import by_key
 
 ENVIRONMENT = {
     **SETTINGS,
@@ -84,3 +85,15 @@ def test_a_call_of_aws_ends_before_the_function_does() -> None:
     config: Any = AWS_CONFIG
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) < 60
+
+
+def test_the_connections_used_longest_ago_are_closed() -> None:
+    clients, deadline = make(for_create).api_clients, Deadline.after(timedelta(minutes=1))
+    sessions = [clients.for_connection(f"c-{number}", deadline=deadline)._session for number in range(MAX_CONNECTIONS)]
+    assert clients.for_connection("c-0", deadline=deadline)._session is sessions[0]
+    opened = sessions[1]._client_for(by_key())
+    clients.for_connection("another", deadline=deadline)
+    assert len(clients._kept) == MAX_CONNECTIONS
+    assert clients.for_connection("c-0", deadline=deadline)._session is sessions[0]
+    assert clients.for_connection("c-1", deadline=deadline)._session is not sessions[1]
+    assert opened.is_closed

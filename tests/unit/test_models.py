@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gaussdb_backup.domain.models import Backup, BackupStatus, Instance
+from gaussdb_backup.domain.models import Backup, BackupStatus, CreatedBackup, Instance
 
 WHEN = datetime(2020, 7, 6, 17, 17, 5, tzinfo=UTC)
 
@@ -95,3 +95,61 @@ def test_an_instances_tags_are_read_in_either_form(tags: object, read: dict[str,
     assert Instance.model_validate({"id": "i", "tags": tags, "status": "active"}) == Instance(
         id="i", tags=read, status="ACTIVE"
     )
+
+
+@pytest.mark.parametrize("size", ["nan", "1e999", "-inf", -1, 1e300, True, [], {}, 10**400])
+def test_a_size_that_means_nothing_is_not_known(size: object) -> None:
+    assert Backup.model_validate({"id": "b", "size": size}).size_mb is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59Z", datetime(9999, 1, 1, tzinfo=UTC)],
+)
+def test_a_time_outside_of_this_century_is_not_known(written: object) -> None:
+    assert Backup.model_validate({"id": "b", "begin_time": written, "end_time": written}).begin_time is None
+
+
+def test_the_first_and_last_times_of_this_century_are_known() -> None:
+    backup = Backup.model_validate(
+        {"id": "b", "begin_time": "2000-01-01T00:00:00Z", "end_time": "2099-12-31T23:59:59Z"}
+    )
+    assert (backup.begin_time, backup.end_time) == (
+        datetime(2000, 1, 1, tzinfo=UTC),
+        datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC),
+    )
+
+
+def test_an_end_before_the_begin_gives_no_duration() -> None:
+    odd = {"id": "b", "begin_time": "2026-01-01T00:12:00Z", "end_time": "2026-01-01T00:00:00Z"}
+    assert Backup.model_validate(odd).duration_seconds is None
+
+
+@pytest.mark.parametrize("model", [Backup, Instance])
+def test_a_null_name_is_borne(model: type[Backup | Instance]) -> None:
+    assert model.model_validate({"id": "b", "name": None, "instance_id": None, "tags": None}).name == ""
+
+
+def test_numbers_are_borne_where_texts_belong() -> None:
+    backup = Backup.model_validate({"id": 7, "name": 8, "instance_id": 9, "description": 10})
+    assert (backup.id, backup.name, backup.instance_id, backup.description) == ("7", "8", "9", "10")
+
+
+@pytest.mark.parametrize("model", [Backup, Instance])
+@pytest.mark.parametrize("odd", [None, "", True, [1], {"x": 1}, 1.5])
+def test_an_id_is_a_text_or_a_whole_number(model: type[Backup | Instance], odd: object) -> None:
+    with pytest.raises(ValidationError):
+        model.model_validate({"id": odd})
+
+
+def test_a_new_word_is_kept_as_64_printable_characters() -> None:
+    backup = Backup.model_validate({"id": "b", "status": "AR\nCHIVING" + "x" * 100})
+    assert backup.vendor_status == "AR CHIVING" + "x" * 54
+
+
+def test_half_of_a_character_is_replaced() -> None:
+    assert Backup.model_validate({"id": "b\ud800", "name": "n\udfff"}).model_dump(mode="json")["name"] == "n?"
+
+
+def test_an_odd_job_id_leaves_the_created_backup_known() -> None:
+    assert CreatedBackup.model_validate({"backup": {"id": "b"}, "job_id": ["j"]}).backup.id == "b"

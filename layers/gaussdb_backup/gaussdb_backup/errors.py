@@ -11,8 +11,9 @@ GaussDBBackupError
 │   └── PermissionDenied     … the credentials are good, but may not do this
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
-│   ├── CircuitBreakerOpen   … no call is made until the credentials had time to be corrected
-│   └── PoisonMessage        … the message has ended its function again and again
+│   ├── CircuitBreakerOpen   … no call is made, since it might be one refused call too many
+│   ├── PoisonMessage        … the message has ended its function again and again
+│   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
 
 Which class an API response becomes is decided in one place, `huawei/error_table.py`.
@@ -130,11 +131,22 @@ class InstanceBusy(TryLater):
 
 
 class CircuitBreakerOpen(TryLater):
-    """The credentials were refused a moment ago; calls are made again after the recovery timeout."""
+    """No call was made, since credentials that are refused too often are locked.
+
+    `is_refused` is true when these very credentials were refused a moment ago: read the secret again.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None, is_refused: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.is_refused = is_refused
 
 
 class PoisonMessage(TryLater):
     """Each function that received the message ended before it had finished with it."""
+
+
+class StateChangeRefused(TryLater):
+    """The event bus refuses the event of a final status, which is logged and counted already."""
 
 
 class GiveUp(GaussDBBackupError):

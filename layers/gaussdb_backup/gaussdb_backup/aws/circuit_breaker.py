@@ -1,64 +1,179 @@
-"""A circuit breaker per connection that opens on refused credentials only: more than five lock the access key."""
+"""A circuit breaker per connection that opens on refused credentials only, shared by all execution environments.
 
-import logging
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+The rules are `domain/circuit_breaker.py`; here their state is kept on a DynamoDB table, one item for each connection.
+A change is written only if nobody has written since it was read; otherwise it is decided again on the newer state.
+"""
 
-from aws_lambda_powertools.utilities.circuit_breaker import (
-    CircuitBreakerConfig,
-    CircuitBreakerOpenError,
-    circuit_breaker,
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from gaussdb_backup.domain.circuit_breaker import (
+    BUSY,
+    RECOVERY_TIMEOUT,
+    BreakerState,
+    CallResult,
+    Denial,
+    Permit,
+    grant,
+    settle,
 )
-from aws_lambda_powertools.utilities.circuit_breaker.persistence.dynamodb import CircuitBreakerDynamoDBPersistence
-
-from gaussdb_backup.errors import CircuitBreakerOpen, CredentialsRefused
+from gaussdb_backup.domain.deadline import Deadline
+from gaussdb_backup.errors import CircuitBreakerOpen
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-RECOVERY_TIMEOUT = timedelta(minutes=5)
-"""How long no call is made once credentials were refused: as long as the API locks a key.
-
-Source: docs/reference/gaussdb_api.md, "Error codes of the gateway".
-"""
-logging.getLogger("aws_lambda_powertools.utilities.circuit_breaker").setLevel(logging.ERROR)
+WRITE_ATTEMPTS = 20
+"""Each time that one fails, another execution environment has written."""
+MAX_WAIT = timedelta(seconds=10)
+"""How long a call is held for others that are being made; then its message is to be retried from the queue."""
+FIRST_STEP, MAX_STEP = 0.05, 0.5
+"""Seconds between two reads of the state meanwhile."""
+SHORT_DELAY = timedelta(seconds=5)
+"""Before a call is tried again that had none but other calls in front of it."""
+ITEM_TTL = timedelta(days=1)
+"""Without its item a connection begins with one call alone, as after the recovery timeout."""
 
 
 class CircuitBreaker:
-    """The circuit breaker of one connection; all execution environments share its state on a DynamoDB table."""
+    """The circuit breaker of one connection. Not safe for several threads at a time."""
 
     def __init__(
-        self, connection: str, *, table: str, client: "DynamoDBClient", recovery_timeout: timedelta = RECOVERY_TIMEOUT
+        self,
+        connection: str,
+        *,
+        table: str,
+        client: "DynamoDBClient",
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        recovery_timeout: timedelta = RECOVERY_TIMEOUT,
     ) -> None:
-        """After `recovery_timeout` one single call is made, which closes the circuit breaker if it succeeds."""
+        """`table` has the partition key `id` and the TTL attribute `expiration`; `sleep` takes seconds.
+
+        `recovery_timeout` is how long no call is made with a version of the secret that was refused.
+        """
         self._connection = connection
+        self._table = table
+        self._client = client
+        self._now = now
+        self._sleep = sleep
         self._recovery_timeout = recovery_timeout
-        self._store = CircuitBreakerDynamoDBPersistence(table_name=table, boto3_client=client)
-        self._config = CircuitBreakerConfig(
-            failure_threshold=1,
-            success_threshold=1,
-            recovery_timeout=int(recovery_timeout.total_seconds()),
-            handled_exceptions=CredentialsRefused,
-            local_cache_max_age=1,
+        self._state = BreakerState()
+        self._revision = ""
+        self._unsettled: list[tuple[Permit, CallResult]] = []
+
+    def acquire(self, version: str, *, lease: timedelta, deadline: Deadline) -> Permit:
+        """Return the permit for one call with this version of the secret, which may take as long as `lease`.
+
+        While other calls have to end first it waits, in short steps, but not beyond the deadline. Raises
+        `CircuitBreakerOpen` where no call may be made, and where the table does not respond: without it nobody knows
+        how many calls were refused.
+        """
+        slept, step = 0.0, FIRST_STEP
+        while True:
+            granted = self._acquire_now(version, lease)
+            if isinstance(granted, Permit):
+                return granted
+            is_long = granted.retry_at is not None or slept >= MAX_WAIT.total_seconds()
+            if is_long or deadline.remaining <= timedelta(seconds=step):
+                raise self._make_error(granted)
+            self._sleep(step)
+            slept += step
+            step = min(step * 2, MAX_STEP)
+
+    def release(self, permit: Permit, result: CallResult) -> None:
+        """Return a permit, with what its call has shown.
+
+        Where the table does not respond that is written before the next permit, and the permit counts as a refusal
+        until then: so the result of a call is never lost to its circuit breaker.
+        """
+        self._unsettled.append((permit, result))
+        with suppress(BotoCoreError, ClientError):
+            self._update(lambda state: (state, permit))
+
+    def _acquire_now(self, version: str, lease: timedelta) -> Permit | Denial:
+        """Return a permit, or why there is none: by the state as last seen, and if that allows none, by a fresh one."""
+
+        def decide(state: BreakerState) -> tuple[BreakerState, Permit] | Denial:
+            return grant(state, version, now=self._now(), lease=lease, window=self._recovery_timeout)
+
+        try:
+            granted = self._update(decide) if self._revision else None
+            if isinstance(granted, Permit):
+                return granted
+            self._read()
+            return self._update(decide)
+        except (BotoCoreError, ClientError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            raise CircuitBreakerOpen(
+                f"no call is made for connection '{self._connection}': the state table does not respond ({code}), so "
+                "nobody knows how many calls were refused; repeat it later"
+            ) from error
+
+    def _make_error(self, denial: Denial) -> CircuitBreakerOpen:
+        delay = SHORT_DELAY if denial.retry_at is None else denial.retry_at - self._now()
+        return CircuitBreakerOpen(
+            f"no call is made for connection '{self._connection}': {denial.reason}",
+            retry_after=max(delay, timedelta(seconds=1)),
+            is_refused=denial.is_refused,
         )
 
-    def call[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function. Raises what it raises, and `CircuitBreakerOpen` in its place while no call is made."""
-        protected = circuit_breaker(
-            name=f"circuit_breaker#{self._connection}", persistence_store=self._store, config=self._config
-        )(function)
-        try:
-            result: T = protected(*args, **kwargs)
-        except CircuitBreakerOpenError as error:
-            raise CircuitBreakerOpen(
-                f"no call is made for connection '{self._connection}' after its credentials were refused: correct them "
-                "in its secret; calls are made again by themselves",
-                retry_after=self._remaining(error),
-            ) from None
-        return result
+    def _update(self, decide: Callable[[BreakerState], tuple[BreakerState, Permit] | Denial]) -> Permit | Denial:
+        """Settle the calls that have ended, decide, and write; again on the newer state if another has written."""
+        for _ in range(WRITE_ATTEMPTS):
+            state = self._state
+            for permit, result in self._unsettled:
+                state = settle(state, permit, result, now=self._now(), window=self._recovery_timeout)
+            decided = decide(state)
+            if isinstance(decided, Denial):
+                return decided
+            if self._write(decided[0]):
+                self._unsettled.clear()
+                return decided[1]
+        return Denial(reason=BUSY)
 
-    def _remaining(self, error: CircuitBreakerOpenError) -> timedelta:
-        opened_at = (error.circuit and error.circuit.opened_at) or 0
-        until = datetime.fromtimestamp(opened_at, UTC) + self._recovery_timeout
-        return max(until - datetime.now(UTC), timedelta(seconds=1))
+    def _write(self, state: BreakerState) -> bool:
+        """Write the state unless another has written; if so, take over what it wrote."""
+        revision = uuid4().hex
+        known = {":known": {"S": self._revision}} if self._revision else None
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": {
+                **self._key,
+                "revision": {"S": revision},
+                "state": {"S": state.model_dump_json()},
+                "expiration": {"N": str(int((self._now() + ITEM_TTL).timestamp()))},
+            },
+            "ConditionExpression": "revision = :known" if known else "attribute_not_exists(revision)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **({"ExpressionAttributeValues": known} if known else {}),
+        }
+        try:
+            self._client.put_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            self._take_over(cast("Mapping[str, Any]", error.response.get("Item", {})))
+            return self._revision == revision  # a write whose response was lost, and that boto3 repeated
+        self._state, self._revision = state, revision
+        return True
+
+    def _read(self) -> None:
+        response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
+        self._take_over(response.get("Item", {}))
+
+    def _take_over(self, item: Mapping[str, Any]) -> None:
+        """Take over an item. One that is absent or malformed, as of another version of this code, has no state."""
+        self._revision = item.get("revision", {}).get("S", "")
+        try:
+            self._state = BreakerState.model_validate_json(item.get("state", {}).get("S", ""))
+        except ValidationError:
+            self._state = BreakerState()
+
+    @property
+    def _key(self) -> dict[str, Any]:
+        return {"id": {"S": f"circuit_breaker#{self._connection}"}}

@@ -26,16 +26,30 @@ class EventBus:
     def publish(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         """Publish one event for each detail; return for each why the bus refused it, or `None`.
 
-        Publishing again after a failure elsewhere repeats events: delivery is at least once.
+        Publishing again after a failure elsewhere repeats events: delivery is at least once. Once a call got no
+        response or was refused as a whole, no further call is made: with a bus that does not respond, each would take
+        as long.
         """
-        return send_in_batches(details, self._put)
+        calls = _Calls(self._name, self._client)
+        return send_in_batches(details, calls.put)
 
-    def _put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+
+class _Calls:
+    """The calls for the events of one `publish`."""
+
+    def __init__(self, name: str, client: "EventBridgeClient") -> None:
+        self._name = name
+        self._client = client
+        self._failure: Refusal = None
+
+    def put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+        if self._failure:
+            return [self._failure] * len(details)
         entries = [
             {
                 "Source": SOURCE,
                 "DetailType": DETAIL_TYPE,
-                "Detail": json.dumps(to_json(detail)),
+                "Detail": json.dumps(to_json(detail), allow_nan=False),
                 "EventBusName": self._name,
                 "Resources": [],
             }
@@ -44,5 +58,12 @@ class EventBus:
         try:
             response = self._client.put_events(Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         except (BotoCoreError, ClientError) as error:
-            return [str(error)] * len(details)
+            self._failure = _code(error)
+            return [self._failure] * len(details)
         return [entry.get("ErrorCode") for entry in response["Entries"]]
+
+
+def _code(error: BotoCoreError | ClientError) -> str:
+    """Return AWS's code (AccessDeniedException), or the class where there was no response (ConnectTimeoutError)."""
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return code or type(error).__name__

@@ -1,51 +1,76 @@
-"""Connections from Secrets Manager, by Powertools Parameters (docs/reference/connection.md)."""
+"""Connections from Secrets Manager (docs/reference/connection.md)."""
 
-from typing import cast
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from gaussdb_backup.domain.connection import parse_connection
 from gaussdb_backup.domain.models import Connection
 from gaussdb_backup.errors import FieldProblem, InvalidConnection, TryLater
 
-MAX_AGE_SECONDS = 300
-_MISSING = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-"""The secret does not exist; it is marked for deletion."""
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+MAX_AGE = timedelta(minutes=5)
+"""How long a secret is kept. No longer than a refused one is left alone: it is tried again only as it is then."""
+_UNUSABLE = frozenset({"ResourceNotFoundException", "InvalidRequestException", "AccessDeniedException"})
+"""The secret does not exist; it is marked for deletion; this function may not read it."""
 
 
 class SecretConnection:
-    """One connection, whose secret is cached for `MAX_AGE_SECONDS`."""
+    """One connection, whose secret is kept for `MAX_AGE`."""
 
-    def __init__(self, name: str, *, secrets: SecretsProvider, prefix: str, allow_http: bool) -> None:
-        """`prefix` and `name` make the name of the secret."""
+    def __init__(
+        self,
+        name: str,
+        *,
+        client: "SecretsManagerClient",
+        prefix: str,
+        allow_http: bool,
+        now: Callable[[], datetime],
+        on_read: Callable[[], None] | None = None,
+    ) -> None:
+        """`prefix` and `name` make the name of the secret; `on_read` is called each time that it was read."""
         self._name = name
-        self._secrets = secrets
+        self._client = client
         self._secret_id = f"{prefix}{name}"
         self._allow_http = allow_http
+        self._now = now
+        self._on_read = on_read
+        self._kept: tuple[Connection, datetime] | None = None
 
-    def current(self) -> Connection:
-        """Return the connection as last read. Raises `InvalidConnection`, or `TryLater` if AWS does not respond."""
-        return self._read(force_fetch=False)
+    def current(self, *, max_age: timedelta = MAX_AGE) -> Connection:
+        """Return the connection, as read no longer than `max_age` ago.
+
+        Raises `InvalidConnection`, or `TryLater` if Secrets Manager does not respond.
+        """
+        if self._kept and timedelta(0) <= self._now() - self._kept[1] < max_age:
+            return self._kept[0]
+        return self._read()
 
     def reread(self) -> Connection:
-        """Return the connection as it is in the store now. Raises as `current` does."""
-        return self._read(force_fetch=True)
+        """Return the connection as it is now. Raises as `current` does."""
+        return self._read()
 
-    def _read(self, *, force_fetch: bool) -> Connection:
+    def _read(self) -> Connection:
+        read_at = self._now()
         try:
-            text = self._secrets.get(self._secret_id, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch)
-        except GetParameterError as error:
+            secret = self._client.get_secret_value(SecretId=self._secret_id)
+        except (BotoCoreError, ClientError) as error:
             raise self._make_error(error) from error
-        # By its annotation it may be a mapping, which it is only where Powertools is to parse JSON.
-        return parse_connection(self._name, cast("str | bytes", text), allow_http=self._allow_http)
+        if self._on_read:
+            self._on_read()
+        text = secret.get("SecretString") or secret.get("SecretBinary", b"")
+        parsed = parse_connection(self._name, text, allow_http=self._allow_http)
+        connection = parsed.model_copy(update={"version": secret["VersionId"]})
+        self._kept = connection, read_at
+        return connection
 
-    def _make_error(self, error: GetParameterError) -> InvalidConnection | TryLater:
-        # Powertools wraps the AWS error, whose code alone distinguishes a wrong name from an outage.
-        cause = error.__context__
-        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
-        if code in _MISSING or code == "AccessDeniedException":
+    def _make_error(self, error: BotoCoreError | ClientError) -> InvalidConnection | TryLater:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        if code in _UNUSABLE:
             expected = f"a secret named '{self._secret_id}' that this function may read"
             return InvalidConnection(f"connection '{self._name}'", [FieldProblem("connection", expected, code)])
         return TryLater(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
-from gaussdb_backup.aws.circuit_breaker import RECOVERY_TIMEOUT, CircuitBreaker
+from gaussdb_backup.aws.circuit_breaker import CircuitBreaker
 from gaussdb_backup.aws.secrets import SecretConnection
+from gaussdb_backup.domain.circuit_breaker import RECOVERY_TIMEOUT
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 AWS_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 """Time limits so short that a function gets an error before its own time is over."""
+MAX_CONNECTIONS = 16
+"""Connections whose secret and network connections are kept; those used longest ago are closed."""
 
 
 def utc_now() -> datetime:
@@ -72,21 +74,23 @@ class ApiClients:
         self._settings = settings
         self._reporter = reporter
         self._dynamodb = dynamodb
-        self._secrets = SecretsProvider(boto3_client=runtime.aws_client("secretsmanager"))
+        self._secrets = runtime.aws_client("secretsmanager")
         self._runtime = runtime
         self._kept: dict[str, _Kept] = {}
 
     def for_connection(self, connection: str, *, deadline: Deadline) -> GaussDBApi:
         """Return a client of a connection, whose calls end by the deadline. Its first call reads the secret."""
-        if connection not in self._kept:
-            self._kept[connection] = self._make(connection)
-        kept = self._kept[connection]
+        kept = self._kept.pop(connection) if connection in self._kept else self._make(connection)
+        self._kept[connection] = kept
+        while len(self._kept) > MAX_CONNECTIONS:
+            self._kept.pop(next(iter(self._kept))).session.close()
         return GaussDBApi(
             kept.source,
             kept.session,
             deadline=deadline,
             circuit_breaker=kept.circuit_breaker,
             sleep=self._runtime.sleep,
+            on_odd_records=partial(self._reporter.records_malformed, connection=connection),
         )
 
     def close(self) -> None:
@@ -97,12 +101,19 @@ class ApiClients:
     def _make(self, connection: str) -> _Kept:
         settings, runtime = self._settings, self._runtime
         source = SecretConnection(
-            connection, secrets=self._secrets, prefix=settings.secret_prefix, allow_http=settings.allow_http_endpoint
+            connection,
+            client=self._secrets,
+            prefix=settings.secret_prefix,
+            allow_http=settings.allow_http_endpoint,
+            now=runtime.now,
+            on_read=partial(self._reporter.connection_read, connection),
         )
         circuit_breaker = CircuitBreaker(
             connection,
             table=settings.state_table,
             client=self._dynamodb,
+            now=runtime.now,
+            sleep=runtime.sleep,
             recovery_timeout=runtime.recovery_timeout,
         )
         session = Session(

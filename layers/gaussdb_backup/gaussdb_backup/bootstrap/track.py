@@ -11,6 +11,7 @@ from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.bootstrap.common import ApiClients, Runtime, make_reporter
 from gaussdb_backup.domain.retry_policy import PollingPolicy
 from gaussdb_backup.operations.recent_backups import LIST_MAX_AGE, RecentBackupLists
+from gaussdb_backup.operations.track import Unpublished
 from gaussdb_backup.settings import TrackSettings, read_settings
 from gaussdb_backup.telemetry.track import TrackReporter
 
@@ -25,6 +26,7 @@ class TrackDependencies:
     dead_letter_queue: Queue
     polling: PollingPolicy
     event_bus: EventBus
+    unpublished: Unpublished
     reporter: TrackReporter
     now: Callable[[], datetime]
 
@@ -49,6 +51,7 @@ def for_track(environment: Mapping[str, str], *, logger: Logger, runtime: Runtim
             jitter=runtime.jitter,
         ),
         event_bus=EventBus(settings.event_bus_name, client=runtime.aws_client("events")),
+        unpublished=Unpublished(),
         reporter=reporter,
         now=runtime.now,
     )

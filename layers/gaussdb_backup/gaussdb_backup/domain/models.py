@@ -1,9 +1,11 @@
 """What the API returns and what a connection's secret holds, parsed once into immutable values.
 
-Lenient about what the vendor sends (numbers as strings, new fields, a misspelt key), because none of that may ever
-stop a backup. Our own formats are parsed strictly, in `backup_request.py` and `plan.py`.
+Lenient about what the vendor sends (numbers as strings, `null`, absurd values, new fields, a misspelt key), because
+none of that may ever stop a backup; only a record without a usable id is refused. Our own formats are parsed strictly,
+in `backup_request.py` and `plan.py`.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,6 +16,16 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 PAGE_SIZE = 100
 """Records on a page of a list, the most there may be (docs/reference/gaussdb_api.md, "Times and paging")."""
+
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Between these lie all times that mean something; one outside was never meant, and breaks arithmetic with times."""
+MAX_NUMBER = 1e15
+"""A greater number than this is no size of anything, and CloudWatch would refuse it."""
+MAX_TEXT = 256
+"""Characters that are kept of a text of the vendor's: a description has no more."""
+MAX_WORD = 64
+"""Printable characters that are kept of a word of the vendor's, which is logged as it is."""
 
 
 class Frozen(BaseModel):
@@ -54,42 +66,67 @@ def _parse_instant(value: object) -> datetime | None:
 
     A time without an offset is taken as UTC; the vendor's documents print some with `_0800` for `+0800`.
     """
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if not isinstance(value, str) or not value.strip():
-        return None
-    text = re.sub(r"_(\d{4})$", r"+\1", value.strip())
     try:
-        parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(_repair_offset(value))
+        instant = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+    return instant if EARLIEST <= instant < LATEST else None
+
+
+def _repair_offset(value: object) -> str:
+    return re.sub(r"_(\d{4})$", r"+\1", value.strip()) if isinstance(value, str) else ""
 
 
 def _parse_number(value: object) -> float | None:
+    """Parse a count of something; what is negative, not finite or absurd is unknown."""
     try:
-        return None if value in (None, "") else float(str(value))
+        number = float(str(value))
     except ValueError:
         return None
+    return number if math.isfinite(number) and 0 <= number <= MAX_NUMBER else None
 
 
 def _parse_text(value: object) -> str | None:
-    return None if value in (None, "") else str(value)
+    return None if value in (None, "") else _clean(str(value))[:MAX_TEXT]
 
 
+def _parse_name(value: object) -> str:
+    return _parse_text(value) or ""
+
+
+def _parse_id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("neither a text nor a number")  # noqa: TRY004 - pydantic collects ValueError only
+    return _clean(str(value))
+
+
+def _clean(text: str) -> str:
+    """Replace the halves of characters that JSON may have, since no UTF-8 has them."""
+    return text.encode(errors="replace").decode()
+
+
+def _parse_word(value: object) -> str | None:
+    text = _parse_text(value)
+    return None if text is None else "".join(c if c.isprintable() else " " for c in text)[:MAX_WORD]
+
+
+Id = Annotated[str, BeforeValidator(_parse_id), Field(min_length=1)]
 Instant = Annotated[datetime | None, BeforeValidator(_parse_instant)]
 Number = Annotated[float | None, BeforeValidator(_parse_number)]
+Name = Annotated[str, BeforeValidator(_parse_name)]
 Text = Annotated[str | None, BeforeValidator(_parse_text)]
+Word = Annotated[str | None, BeforeValidator(_parse_word)]
 
 
 class Backup(Frozen):
     """One backup as the API describes it. Times are UTC; `size_mb` is in megabytes; `None` means not given (yet)."""
 
-    id: str = Field(min_length=1)
-    name: str = ""
-    instance_id: str = ""
+    id: Id
+    name: Name = ""
+    instance_id: Name = ""
     status: Annotated[BackupStatus, BeforeValidator(_parse_status)] = BackupStatus.UNKNOWN
-    vendor_status: Text = Field(default=None, description="the API's own word")
+    vendor_status: Word = Field(default=None, description="the API's own word")
     type: Text = None
     description: Text = Field(default=None, validation_alias=AliasChoices("description", "descriprion"))
     begin_time: Instant = None
@@ -106,8 +143,8 @@ class Backup(Frozen):
 
     @property
     def duration_seconds(self) -> float | None:
-        """Seconds from begin to end, once both are known."""
-        if self.begin_time is None or self.end_time is None:
+        """Seconds from begin to end, once both are known; `None` for an end before the begin."""
+        if self.begin_time is None or self.end_time is None or self.end_time < self.begin_time:
             return None
         return (self.end_time - self.begin_time).total_seconds()
 
@@ -116,7 +153,7 @@ class CreatedBackup(Frozen):
     """The result of the create call. `job_id` is `None` on the documented path `mysql/v3`, which returns none."""
 
     backup: Backup
-    job_id: str | None = None
+    job_id: Text = None
 
 
 class BatchDeletion(Frozen):
@@ -138,8 +175,8 @@ def _parse_tags(value: object) -> dict[str, str]:
 class Instance(Frozen):
     """One database instance. `status` is in capitals (docs/reference/gaussdb_api.md, "Listing instances")."""
 
-    id: str = Field(min_length=1)
-    name: str = ""
+    id: Id
+    name: Name = ""
     status: Annotated[str, BeforeValidator(lambda word: str(word or "").strip().upper())] = ""
     tags: Annotated[Mapping[str, str], BeforeValidator(_parse_tags)] = Field(default_factory=dict)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -9,22 +10,32 @@ from typing import Any, Protocol
 import tenacity
 from pydantic import ValidationError
 
+from gaussdb_backup.domain.circuit_breaker import CallResult, Permit
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, Connection, CreatedBackup, Instance
-from gaussdb_backup.errors import CredentialsRefused, FailedApiCall, FieldProblem, InvalidRequest, TryLater
+from gaussdb_backup.errors import (
+    CircuitBreakerOpen,
+    CredentialsRefused,
+    FailedApiCall,
+    FieldProblem,
+    GaussDBBackupError,
+    InvalidRequest,
+    TryLater,
+)
 from gaussdb_backup.huawei.error_body import parse_body, request_id
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse
+from gaussdb_backup.huawei.paging import MAX_PAGES, OddRecordsHook, Page, read_list
 from gaussdb_backup.huawei.session import Session
 
-MAX_PAGES = 10_000
-"""A list that has not ended by then never will."""
 MAX_DELETIONS = 50
 """Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
-
-
 READ_ATTEMPTS = 3
 MIN_CALL_TIME = timedelta(seconds=1)
 """With less time left no call is made: it would fail, and might leave open what it did."""
+LEASE_MARGIN = timedelta(seconds=5)
+"""For what a call does besides, until its permit is returned."""
+REREAD_AGE = timedelta(seconds=15)
+"""How old a secret is that is read again because it was refused some time ago: a correction counts from then on."""
 MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
 """A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
 
@@ -32,17 +43,20 @@ _jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 
 
 class CircuitBreaker(Protocol):
-    """What may refuse a call before it is made."""
+    """What permits each call before it is made. Credentials are known by the version of their secret."""
 
-    def call[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function, or raise in its place."""
+    def acquire(self, version: str, *, lease: timedelta, deadline: Deadline) -> Permit:
+        """Return the permit for one call that takes no longer than `lease`. Raises `CircuitBreakerOpen`."""
+
+    def release(self, permit: Permit, result: CallResult) -> None:
+        """Return a permit, with what the call has shown about the credentials. Raises nothing."""
 
 
 class ConnectionSource(Protocol):
     """Where endpoint and credentials come from."""
 
-    def current(self) -> Connection:
-        """Return the connection as last read."""
+    def current(self, *, max_age: timedelta = ...) -> Connection:
+        """Return the connection, as read no longer than `max_age` ago."""
 
     def reread(self) -> Connection:
         """Read it again."""
@@ -64,16 +78,19 @@ class GaussDBApi:
         deadline: Deadline,
         circuit_breaker: CircuitBreaker | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        on_odd_records: OddRecordsHook | None = None,
         max_pages: int = MAX_PAGES,
     ) -> None:
-        """`circuit_breaker` may refuse a call, and each attempt of a read, before it is made; `sleep` takes seconds.
+        """`circuit_breaker` permits each call, and each attempt of a read, before it is made; `sleep` takes seconds.
 
-        Each call, with all attempts of a read, ends by the `deadline`.
+        Each call, with all attempts of a read, ends by the `deadline`. `on_odd_records` is called once for each list
+        with records that cannot be read.
         """
         self._source = source
         self._session = session
         self._deadline = deadline
         self._circuit_breaker = circuit_breaker
+        self._on_odd_records = on_odd_records
         self._max_pages = max_pages
         self._retrying = tenacity.Retrying(
             stop=self._is_last_attempt,
@@ -82,6 +99,11 @@ class GaussDBApi:
             sleep=sleep,
             reraise=True,
         )
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
+        return self._session.clock_skew
 
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
         """Start a manual backup. After an ambiguous failure list the backups before this is called again."""
@@ -109,7 +131,8 @@ class GaussDBApi:
     ) -> Iterator[Backup]:
         """List backups; a page is requested when it is needed. Times bound the begin of a backup, inclusively.
 
-        `name` and `instance_name` are filters of the path `v3` only, which is then used.
+        One whose record cannot be read but for its id has the status UNKNOWN; one without an id is left out. `name` and
+        `instance_name` are filters of the path `v3` only, which is then used.
         """
         filters = {
             "instance_id": instance_id,
@@ -124,7 +147,7 @@ class GaussDBApi:
         needs_v3 = name is not None or instance_name is not None
         api_prefix = "v3" if needs_v3 else None
         request = ApiRequest("list backups", "GET", "/backups", api_prefix, parameters=parameters)
-        return (Backup.model_validate(item) for item in self._list(request, "backups"))
+        return self._list(request, "backups", Backup.model_validate, lambda backup_id: Backup(id=backup_id))
 
     def delete_backup(self, backup_id: str) -> None:
         """Request the deletion of one backup; it stays in the list for a while."""
@@ -152,7 +175,8 @@ class GaussDBApi:
     ) -> Iterator[Instance]:
         """List instances; a page is requested when it is needed.
 
-        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present.
+        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. Of an instance whose record
+        cannot be read only the id is known; one without an id is left out.
         """
         filters = {
             "id": instance_id,
@@ -161,53 +185,91 @@ class GaussDBApi:
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
-        return (Instance.model_validate(item) for item in self._list(request, "instances"))
+        return self._list(request, "instances", Instance.model_validate, lambda instance_id: Instance(id=instance_id))
 
     def _is_last_attempt(self, state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= READ_ATTEMPTS or self._deadline.remaining < MIN_CALL_TIME
 
     def _send(self, request: ApiRequest) -> ApiResponse:
-        if self._circuit_breaker is None:
-            return self._send_with_secret(request)
-        return self._circuit_breaker.call(self._send_with_secret, request)
-
-    def _send_with_secret(self, request: ApiRequest) -> ApiResponse:
-        """Send; where the credentials are refused, read them again, and send once more if they have changed."""
+        """Send with the secret as last read; where that was refused, once more if the secret has a newer version."""
         connection = self._source.current()
         try:
-            return self._send_in_time(request, connection)
+            return self._send_with(connection, request)
         except CredentialsRefused:
             fresh = self._source.reread()
-            if fresh == connection:
+            if fresh.version == connection.version:
                 raise
-            return self._send_in_time(request, fresh)
+        except CircuitBreakerOpen as error:
+            if not error.is_refused:
+                raise
+            fresh = self._source.current(max_age=REREAD_AGE)
+            if fresh.version == connection.version:
+                raise
+        return self._send_with(fresh, request)
 
-    def _send_in_time(self, request: ApiRequest, connection: Connection) -> ApiResponse:
+    def _send_with(self, connection: Connection, request: ApiRequest) -> ApiResponse:
+        with self._permitted(request, version=connection.version):
+            timeout = min(self._session.timeout, self._remaining(request))
+            return self._session.send(request, connection, timeout=timeout)
+
+    @contextmanager
+    def _permitted(self, request: ApiRequest, *, version: str) -> Iterator[None]:
+        """Make one call with the permit of the circuit breaker, which learns what the call shows."""
+        if self._circuit_breaker is None:
+            yield
+            return
+        lease = min(self._session.timeout, self._remaining(request)) + LEASE_MARGIN
+        permit = self._circuit_breaker.acquire(version, lease=lease, deadline=self._deadline)
+        result = CallResult.UNKNOWN
+        try:
+            yield
+            result = CallResult.ACCEPTED
+        except GaussDBBackupError as error:
+            result = _result_of(error, request)
+            raise
+        finally:
+            self._circuit_breaker.release(permit, result)
+
+    def _remaining(self, request: ApiRequest) -> timedelta:
         remaining = self._deadline.remaining
         if remaining < MIN_CALL_TIME:
             text = f"{request.operation}: no call was made, since this function's time is nearly over: repeat it later"
             raise TryLater(text, api_call=FailedApiCall(request.operation))
-        return self._session.send(request, connection, timeout=min(self._session.timeout, remaining))
+        return remaining
 
-    def _list(self, request: ApiRequest, key: str) -> Iterator[dict[str, Any]]:
-        """Yield the records of all pages, each once: a record that moves between pages is returned twice."""
-        seen: set[str] = set()
-        for page in range(self._max_pages):
-            items = self._read_page(request, key, offset=page * PAGE_SIZE)
-            fresh = [item for item in items if item["id"] not in seen]
-            seen.update(item["id"] for item in fresh)
-            yield from fresh
-            if len(items) < PAGE_SIZE or not fresh:
-                return
-        raise TryLater(f"{request.operation}: the list does not end", api_call=FailedApiCall(request.operation))
+    def _list[T](
+        self,
+        request: ApiRequest,
+        key: str,
+        parse: Callable[[Mapping[str, Any]], T],
+        fallback: Callable[[str], T],
+    ) -> Iterator[T]:
+        return read_list(
+            request.operation,
+            lambda offset: self._read_page(request, key, offset=offset),
+            parse=parse,
+            fallback=fallback,
+            on_odd_records=self._on_odd_records,
+            max_pages=self._max_pages,
+        )
 
-    def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> list[dict[str, Any]]:
+    def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> Page:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}
         response: ApiResponse = self._retrying(self._send, replace(request, parameters=parameters))
-        items = (parse_body(response.content) or {}).get(key)
-        if not isinstance(items, list) or not all(isinstance(item, dict) and item.get("id") for item in items):
+        content = parse_body(response.content) or {}
+        records, total = content.get(key), content.get("total_count")
+        if not isinstance(records, list):
             raise _unusable(request, response, f"has no list of {key}")
-        return items
+        return Page(records, len(response.content), total if isinstance(total, int) else None)
+
+
+def _result_of(error: GaussDBBackupError, request: ApiRequest) -> CallResult:
+    """Return what a failed call shows: any response of the API but a refusal proves the credentials, one of IAM not."""
+    if isinstance(error, CredentialsRefused):
+        return CallResult.REFUSED
+    api_call = error.api_call
+    is_response = api_call is not None and api_call.http_status is not None and api_call.operation == request.operation
+    return CallResult.ACCEPTED if is_response else CallResult.UNKNOWN
 
 
 def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLater:
@@ -222,6 +284,8 @@ def _format_time(when: datetime | None) -> str | None:
 
 
 def _is_worth_repeating(error: BaseException) -> bool:
+    if isinstance(error, CircuitBreakerOpen):
+        return False
     return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= MAX_IN_PROCESS_DELAY)
 
 

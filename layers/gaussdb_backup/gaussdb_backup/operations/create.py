@@ -156,7 +156,8 @@ def find_or_create(request: BackupRequest, name: str, *, api: BackupApi, now: da
         if backup is None:
             raise _name_taken_by(request, name, api=api, error=error) from error
     else:
-        return CreateResult(outcome=Outcome.CREATED, backup=created.backup, job_id=created.job_id)
+        named = created.backup.model_copy(update={"name": created.backup.name or name})  # it may be found by it only
+        return CreateResult(outcome=Outcome.CREATED, backup=named, job_id=created.job_id)
     return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
 
 

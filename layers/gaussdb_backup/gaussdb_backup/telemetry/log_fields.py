@@ -1,5 +1,6 @@
 """The fields of log records and events, under the names of one vocabulary."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,10 @@ def error_fields(error: Exception) -> dict[str, Any]:
 
 
 def to_json(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the unknown fields (`None`) and format times as ISO 8601."""
-    known = {key: value for key, value in fields.items() if value is not None}
+    """Leave out the unknown fields (`None`, and numbers that JSON does not have) and format times as ISO 8601."""
+    known = {key: value for key, value in fields.items() if value is not None and not _is_non_finite(value)}
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in known.items()}
+
+
+def _is_non_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

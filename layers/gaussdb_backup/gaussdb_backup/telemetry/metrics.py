@@ -20,6 +20,8 @@ class Metric(StrEnum):
     BACKUP_DEFERRED = "BackupDeferred"
     BACKUP_DURATION = "BackupDuration"
     BACKUP_SIZE = "BackupSize"
+    TRACKING_POLL_FAILED = "TrackingPollFailed"
+    STATE_CHANGE_NOT_PUBLISHED = "StateChangeNotPublished"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
     UNEXPECTED_ERROR = "UnexpectedError"
 
@@ -37,13 +39,21 @@ class Metrics:
         self._namespace = namespace
         self._service = service
         self._per_instance = per_instance
+        self._connections: set[str] = set()
+
+    def allow_connection(self, connection: str) -> None:
+        """Let a connection be a dimension from now on: it exists, and is not an invention of whoever sent a message."""
+        self._connections.add(connection)
 
     def emit(self, values: Mapping[Metric, float], log_fields: Mapping[str, Any]) -> None:
-        """Emit values under each set of dimensions: the service, the connection and perhaps the instance."""
+        """Emit values under each set of dimensions: the service, the connection and perhaps the instance.
+
+        A connection that was not allowed is no dimension: each would be a custom metric, which costs money.
+        """
         metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
         for metric, value in values.items():
             metrics.add_metric(metric.value, metric.unit, value)
-        if connection := log_fields.get("connection"):
+        if (connection := log_fields.get("connection")) in self._connections:
             metrics.add_dimensions(service=self._service, connection=connection)
             instance_id = log_fields.get("instance_id")
             if instance_id and self._per_instance:

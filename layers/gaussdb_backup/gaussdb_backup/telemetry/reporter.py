@@ -63,3 +63,12 @@ class Reporter:
             "the API no longer serves mysql/v3, using v3: set api_version in the secret",
             extra={"connection": connection},
         )
+
+    def connection_read(self, connection: str) -> None:
+        """Note that the secret of a connection was read: from now on its metrics have the connection as a dimension."""
+        self._metrics.allow_connection(connection)
+
+    def records_malformed(self, *, connection: str, operation: str, records: int, problem: str) -> None:
+        """Report that a list of the API has records that cannot be read; `problem` describes the first of them."""
+        fields = {"connection": connection, "operation": operation, "records": records, "problem": problem}
+        self._logger.warning("malformed records", extra={**self._log_fields, **fields})

@@ -1,7 +1,10 @@
 """What `track_backups` reports."""
 
-from gaussdb_backup.domain.tracking import Observation, Status
-from gaussdb_backup.errors import FixConfiguration, GaussDBBackupError
+from collections.abc import Mapping
+from typing import Any
+
+from gaussdb_backup.domain.tracking import Observation, Status, TrackingMessage
+from gaussdb_backup.errors import FixConfiguration, GaussDBBackupError, InvalidRequest
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric
 from gaussdb_backup.telemetry.reporter import Reporter
@@ -29,20 +32,36 @@ class TrackReporter(Reporter):
         if metric := METRIC_OF_STATUS.get(status):
             self._metrics.emit({metric: 1, **_measurements(observation)}, observation.log_fields)
 
-    def poll_failed(self, error: Exception, *, connection: str, backups: int) -> None:
-        """Report that the backups of a connection could not be polled; they are polled again later."""
-        if not isinstance(error, GaussDBBackupError):
-            self.unexpected_error(error, connection=connection, backups=backups)
-        elif isinstance(error, FixConfiguration):
-            self.request_failed(error, connection=connection, backups=backups)
-        else:
-            fields = {"connection": connection, "backups": backups, **error_fields(error)}
-            self._logger.warning("tracking poll failed", extra=to_json(fields))
+    def poll_failed(self, errors: Mapping[TrackingMessage, Exception], *, connection: str) -> None:
+        """Report why backups of a connection could not be polled: one record for each error, one metric for all."""
+        groups: dict[int, list[TrackingMessage]] = {}
+        for message, error in errors.items():
+            groups.setdefault(id(error), []).append(message)
+        for messages in groups.values():
+            of_backup = messages[0].log_fields if len(messages) == 1 else {}
+            fields = {**of_backup, "connection": connection, "backups": len(messages)}
+            self._poll_failed(errors[messages[0]], fields)
+        self._metrics.emit({Metric.TRACKING_POLL_FAILED: 1}, {"connection": connection})
 
-    def message_malformed(self, error: GaussDBBackupError, *, message_id: str) -> None:
-        """Report that a tracking message is malformed."""
+    def _poll_failed(self, error: Exception, log_fields: Mapping[str, Any]) -> None:
+        if not isinstance(error, GaussDBBackupError):
+            self.unexpected_error(error, **log_fields)
+        elif isinstance(error, FixConfiguration):
+            self.request_failed(error, **log_fields)
+        else:
+            self._logger.warning("tracking poll failed", extra=to_json({**log_fields, **error_fields(error)}))
+
+    def state_change_not_published(self, observation: Observation, *, cause: str) -> None:
+        """Report that the event bus refused the event of a status; it is published again later."""
+        fields = {**observation.log_fields, "cause": cause}
+        self._logger.warning("state change not published", extra=to_json(fields))
+        self._metrics.emit({Metric.STATE_CHANGE_NOT_PUBLISHED: 1}, fields)
+
+    def message_failed(self, error: Exception, *, message_id: str) -> None:
+        """Report why a message goes to the dead-letter queue: it is malformed, or was retried for long enough."""
         fields = {"message_id": message_id, **error_fields(error)}
-        self._logger.error("malformed message", extra=to_json(fields))
+        text = "malformed message" if isinstance(error, InvalidRequest) else "tracking stopped"
+        self._logger.error(text, extra=to_json(fields))
 
 
 def _measurements(observation: Observation) -> dict[Metric, float]:
