@@ -65,10 +65,10 @@ deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your
 	@$(MAKE) --no-print-directory validate build ARGS=
 	@$(SAM) deploy $(ARGS)
 
-redrive: $(VENV)/.complete  ## Send the dead-lettered requests of STACK again, with your AWS credentials
+redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
-	@$(PYTHON) -m tools.check_aws
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK"
+	@$(PYTHON) -m tools.check_aws $(ARGS)
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK" $(ARGS)
 
 emulators: need-writable $(VENV)/.complete  ## Run both emulators in a container, for `sam local invoke` (Docker on Linux)
 	@$(PYTHON) -m local.container start

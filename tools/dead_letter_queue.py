@@ -87,12 +87,13 @@ class DeadLetterQueue:
             for index, message in enumerate(messages)
         ]
         refusals = _refusals(self.client.send_message_batch, self.queue_url, entries)
-        if len(messages) > 1 and all("BatchRequestTooLong" in (refusal or "") for refusal in refusals):
+        if len(messages) > 1 and None not in refusals:  # they may be too long together, or one of them malformed
             return [self._send_batch([message])[0] for message in messages]
         return refusals
 
     def _delete_batch(self, messages: Sequence[DeadLetter]) -> list[Refusal]:
-        entries = [{"Id": str(index), "ReceiptHandle": message.receipt_handle} for index, message in enumerate(messages)]
+        handles = [message.receipt_handle for message in messages]
+        entries = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(handles)]
         return _refusals(self.client.delete_message_batch, self.url, entries)
 
 

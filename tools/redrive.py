@@ -95,9 +95,7 @@ def redrive(
     return redriven
 
 
-def _send(
-    queue: DeadLetterQueue, messages: Sequence[DeadLetter], redriven: Redriven, *, started_at: datetime
-) -> bool:
+def _send(queue: DeadLetterQueue, messages: Sequence[DeadLetter], redriven: Redriven, *, started_at: datetime) -> bool:
     """Send the messages that were not received before and are not newer; return whether any was sent."""
     new = [message for message in messages if message.id not in redriven.sent | redriven.left.keys()]
     redriven.left.update({message.id: NEWER for message in new if message.sent_at >= started_at})
@@ -119,20 +117,20 @@ def _delete_sent(queue: DeadLetterQueue, messages: Sequence[DeadLetter], redrive
             redriven.left[message.id] = f"sent, but not deleted: {refusal}"
 
 
-def redrive_stack(session: "boto3.Session", stack: str, *, only: str | None = None, wait: timedelta = LONG_POLL) -> bool:
-    """Redrive each queue of a stack, or the one named, and print what became of its messages; return whether all is well.
+def redrive_stack(session: "boto3.Session", stack: str, *, only: str | None, wait: timedelta) -> list[Redriven]:
+    """Redrive each queue of a stack, or the one named, and print what became of its messages; return it for each.
 
     Raises what boto3 raises.
     """
-    ids = resource_ids(session, stack)
-    sqs = session.client("sqs")
-    chosen = [name for name in DEAD_LETTER_QUEUES if name in ids and only in (None, name)]
-    started_at, results = time_of_sqs(sqs, ids[chosen[0]]) if chosen else utc_now(), list[Redriven]()
+    ids, sqs, results = resource_ids(session, stack), session.client("sqs"), list[Redriven]()
+    known = [name for name, dead_letter_queue in DEAD_LETTER_QUEUES.items() if {name, dead_letter_queue} <= set(ids)]
+    chosen = [name for name in known if only in (None, name)]
+    started_at = time_of_sqs(sqs, ids[DEAD_LETTER_QUEUES[chosen[0]]]) if chosen else utc_now()
     for name in chosen:
         queue = DeadLetterQueue(sqs, ids[DEAD_LETTER_QUEUES[name]], ids[name])
         results.append(redrive(queue, started_at=started_at, wait=wait))
         print(f"{name}: {results[-1]}", flush=True)  # noqa: T201 - for the person who typed the command
-    return bool(results) and not any(result.failed for result in results)
+    return results
 
 
 def resource_ids(session: "boto3.Session", stack: str) -> Mapping[str, str]:
@@ -161,11 +159,13 @@ def main(arguments: Sequence[str], *, wait: timedelta = LONG_POLL) -> None:
     if problem := find_problem(arguments, saved):
         sys.exit(f"redrive: {problem}")
     try:
-        well = redrive_stack(open_session(arguments, saved), given.stack, only=given.queue, wait=wait)
+        results = redrive_stack(open_session(arguments, saved), given.stack, only=given.queue, wait=wait)
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"redrive: {error}: check the stack's name, the region and your permissions.")
-    if not well:
-        sys.exit(f"redrive: not all messages were sent again. Remove the cause, then run it again.")
+    if not results:
+        sys.exit(f"redrive: the stack {given.stack} has no such queue: check the stack's name.")
+    if any(result.failed for result in results):
+        sys.exit("redrive: not all messages were sent again. Remove the cause, then run it again.")
 
 
 if __name__ == "__main__":
