@@ -13,7 +13,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-container test-load lint check format validate build deploy redrive \
+.PHONY: help demo test test-slow test-shuffled test-container test-load mutants lint check format validate build deploy redrive \
 	emulators stop-emulators lock clean need-writable need-docker need-aws
 
 help:  ## List the targets
@@ -37,6 +37,9 @@ test-container: need-writable need-docker $(VENV)/.complete build  ## Run the fu
 
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
+
+mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)
 
 lint: $(VENV)/.complete validate  ## Check style, types, the direction of imports and the template
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
