@@ -1,8 +1,8 @@
-"""Change the rules and use-cases one expression at a time, and list the changes that no test notices: `make mutants`.
+"""Change the rules and use-cases one expression at a time; list the changes that no test notices: `make mutants`.
 
 mutmut makes the changes ("mutants") and runs, for each, the tests that reach the changed function. It needs the package
-in `src/` and writes beside it, so each module has a copy of the project below `.cache/mutants/`. Results are kept there:
-a run that was stopped continues where it was; after a change of the package or of the module's tests it starts again.
+in `src/` and writes beside it, so each module has a copy of the project below `.cache/mutants/`. Results are kept: a
+run that was stopped continues where it was; after a change of the package or of the module's tests it starts again.
 mutmut leaves the constants of a module, properties and most decorated functions as they are.
 """
 
@@ -81,7 +81,7 @@ class Copy:
         self._folder = COPIES / module
 
     def try_mutants(self, deadline: float) -> None:
-        """Try those that have no result yet, until `deadline` by the monotonic clock; log.txt has what mutmut prints."""
+        """Try those that have no result yet, until `deadline` by the monotonic clock. log.txt has the details."""
         self._update()
         with (self._folder / "log.txt").open("w") as log:
             command = [*MUTMUT, "run", "--max-children", "1"]
