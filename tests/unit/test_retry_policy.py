@@ -42,6 +42,7 @@ def test_what_can_never_succeed_is_not_retried(error: Exception) -> None:
 def test_everything_else_is_retried_until_its_maximum_age(error: Exception) -> None:
     assert delay_after(error) == timedelta(seconds=30)
     assert delay_after(error, age=4 * 3600 - 10) == timedelta(seconds=10)
+    assert delay_after(error, age=4 * 3600 - 0.5) == timedelta(seconds=1)
     assert delay_after(error, age=4 * 3600) is None
 
 
@@ -59,7 +60,7 @@ def test_the_delay_that_the_api_requests_is_honoured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "hours", "poison"), [(1, 100, False), (2, 4.9, False), (2, 5.1, True), (500, 5.1, True)]
+    ("attempt", "hours", "poison"), [(1, 100, False), (2, 5, False), (2, 5.1, True), (500, 5.1, True)]
 )
 def test_a_message_received_again_long_after_its_maximum_age_is_poison(
     attempt: int, hours: float, poison: bool
