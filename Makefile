@@ -13,7 +13,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-container test-load lint check format validate build deploy redrive \
+.PHONY: help demo test test-slow test-shuffled test-container test-load mutants lint check format validate build deploy redrive \
 	emulators stop-emulators lock clean need-writable need-docker need-aws
 
 help:  ## List the targets
@@ -37,6 +37,9 @@ test-container: need-writable need-docker $(VENV)/.complete build  ## Run the fu
 
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
+
+mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)
 
 lint: $(VENV)/.complete validate  ## Check style, types, the direction of imports and the template
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
@@ -65,10 +68,10 @@ deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your
 	@$(MAKE) --no-print-directory validate build ARGS=
 	@$(SAM) deploy$(if $(STACK), --stack-name "$(STACK)" --s3-prefix "$(STACK)") $(ARGS)
 
-redrive: $(VENV)/.complete  ## Send the dead-lettered requests of STACK again, with your AWS credentials
+redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
-	@$(PYTHON) -m tools.check_aws
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK"
+	@$(PYTHON) -m tools.check_aws $(ARGS)
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK" $(ARGS)
 
 emulators: need-writable $(VENV)/.complete  ## Run both emulators in a container, for `sam local invoke` (Docker on Linux)
 	@$(PYTHON) -m local.container start

@@ -22,17 +22,25 @@ NO_CREDENTIALS = (
 
 def find_problem(arguments: Sequence[str], saved: Mapping[str, Any]) -> str | None:
     """Return what is missing and how to set it, or `None`. `saved` are the parameters of samconfig.toml."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--region", default=saved.get("region"))
-    parser.add_argument("--profile", default=saved.get("profile"))
-    given, _ = parser.parse_known_args(arguments)
     try:
-        session = boto3.Session(profile_name=given.profile, region_name=given.region)
+        session = open_session(arguments, saved)
         if session.region_name is None:
             return NO_REGION
         return None if session.get_credentials() else NO_CREDENTIALS
     except BotoCoreError as error:
         return f"the AWS configuration cannot be used: {error}"
+
+
+def open_session(arguments: Sequence[str], saved: Mapping[str, Any]) -> boto3.Session:
+    """Return the session of `--region` and `--profile`, or else of what samconfig.toml has for them.
+
+    Raises `BotoCoreError` where the AWS configuration cannot be used.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--region", default=saved.get("region"))
+    parser.add_argument("--profile", default=saved.get("profile"))
+    given, _ = parser.parse_known_args(arguments)
+    return boto3.Session(profile_name=given.profile, region_name=given.region)
 
 
 def read_saved(path: Path) -> Mapping[str, Any]:

@@ -62,7 +62,8 @@ class InMemoryQueue:
         self._schedule(self._sent, now + delay)
         return self._sent
 
-    def receive(self, at_most: int) -> list[StoredMessage]:
+    def receive(self, at_most: int, *, hidden: timedelta | None = None) -> list[StoredMessage]:
+        """`hidden` takes the place of the queue's visibility timeout."""
         now = self.clock()
         found: list[StoredMessage] = []
         while self._due and self._due[0][0] <= now and len(found) < at_most:
@@ -73,7 +74,7 @@ class InMemoryQueue:
             message.receives += 1
             found.append(message)
         for message in found:
-            self.change_visibility(message.number, self.visibility_timeout)
+            self.change_visibility(message.number, self.visibility_timeout if hidden is None else hidden)
         self.received += len(found)
         return found
 
@@ -140,20 +141,33 @@ class InMemorySqs:
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         queue = self.queue(QueueUrl)
         _check_batch(Entries, "SendMessageBatch")
-        sent = [{"Id": entry["Id"], "MessageId": f"message-{queue.send(entry['MessageBody'])}"} for entry in Entries]
-        return {"Successful": sent}
+        sent = [
+            (entry, queue.send(entry["MessageBody"], attributes=entry.get("MessageAttributes"))) for entry in Entries
+        ]
+        return {"Successful": [{"Id": entry["Id"], "MessageId": f"message-{number}"} for entry, number in sent]}
 
     @one_at_a_time
-    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int = 1, **_: Any) -> dict[str, Any]:
+    def receive_message(
+        self, *, QueueUrl: str, MaxNumberOfMessages: int = 1, VisibilityTimeout: int | None = None, **_: Any
+    ) -> dict[str, Any]:
         if not 1 <= MaxNumberOfMessages <= 10:
             raise _error("InvalidParameterValue", "ReceiveMessage")
-        found = self.queue(QueueUrl).receive(MaxNumberOfMessages)
+        hidden = None if VisibilityTimeout is None else timedelta(seconds=VisibilityTimeout)
+        found = self.queue(QueueUrl).receive(MaxNumberOfMessages, hidden=hidden)
         return {"Messages": [_render(message) for message in found]} if found else {}
 
     @one_at_a_time
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> dict[str, Any]:
         self.queue(QueueUrl).messages.pop(_number(ReceiptHandle, "DeleteMessage"), None)
         return {}
+
+    @one_at_a_time
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        queue = self.queue(QueueUrl)
+        _check_batch(Entries, "DeleteMessageBatch")
+        for entry in Entries:
+            queue.messages.pop(_number(entry["ReceiptHandle"], "DeleteMessage"), None)
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     @one_at_a_time
     def change_message_visibility_batch(

@@ -188,7 +188,8 @@ def message(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "test", "test-container", "test-load", "validate", "build", "deploy", "emulators", "lock"]
+    "target",
+    ["demo", "test", "test-container", "test-load", "mutants", "validate", "build", "deploy", "emulators", "lock"],
 )
 def test_a_checkout_that_cannot_be_written_to_is_found_before_the_run(run: Run, target: str) -> None:
     done = make(run, target, folder="/proc")

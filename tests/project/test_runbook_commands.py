@@ -15,6 +15,7 @@ from botocore.session import Session
 
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from local.aws_emulator.stack import Stack
+from tools.redrive import DEAD_LETTER_QUEUES
 
 AWS = """#!/bin/sh
 { printf '%s\\t' "$@"; echo; } >> "$RECORDED_AWS"
@@ -109,16 +110,31 @@ def test_every_resource_of_a_command_has_the_type_that_the_command_needs(calls: 
     assert {types[group] for group in groups} == {"AWS::Logs::LogGroup"}
 
 
+def dead_letter_queues(stack: Stack) -> dict[str, str]:
+    """The dead-letter queue of each queue that has one, by their logical ids."""
+    return {
+        name: queue["RedrivePolicy"]["deadLetterTargetArn"].partition(".")[0]
+        for name, queue in stack.of_type("AWS::SQS::Queue").items()
+        if "RedrivePolicy" in queue
+    }
+
+
 def test_redriving_moves_the_messages_of_a_dead_letter_queue_to_its_source(
     calls: list[list[str]], stack: Stack
 ) -> None:
     moves = [options_of(call) for call in calls if call[1] == "start-message-move-task"]
-    sources = {
-        queue["RedrivePolicy"]["deadLetterTargetArn"].partition(".")[0]: name
-        for name, queue in stack.of_type("AWS::SQS::Queue").items()
-        if "RedrivePolicy" in queue
-    }
+    sources = {dead_letter_queue: queue for queue, dead_letter_queue in dead_letter_queues(stack).items()}
     assert {move["--source-arn"]: move["--destination-arn"] for move in moves} == sources
+
+
+def test_the_redrive_knows_every_dead_letter_queue(stack: Stack) -> None:
+    assert dead_letter_queues(stack).items() <= DEAD_LETTER_QUEUES.items()
+
+
+def test_the_runbook_waits_for_messages_so_that_all_servers_of_sqs_are_queried(calls: list[list[str]]) -> None:
+    receives = [options_of(call) for call in calls if call[1] == "receive-message"]
+    assert receives
+    assert all(1 <= int(receive["--wait-time-seconds"]) <= 20 for receive in receives)
 
 
 def test_the_request_of_the_runbook_is_valid_and_belongs_to_now(calls: list[list[str]]) -> None:
