@@ -175,4 +175,4 @@ def test_every_link_of_a_reference_page_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=lambda path: path.stem)
 def test_every_test_that_a_reference_page_names_exists(page: Path) -> None:
     named = re.findall(r"`(tests/[\w/.]+)`", page.read_text())
-    assert [name for name in named if not (ROOT / name).is_file()] == []
+    assert [name for name in named if not (ROOT / name).exists()] == []
