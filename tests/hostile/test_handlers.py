@@ -82,7 +82,7 @@ class Stage:
         with self.deployment.collecting_output():
             deps: Any = make(os.environ, logger=app.logger, runtime=runtime)
             context = RunningContext(milliseconds_left=SECONDS * 1000)
-            handle = app.handle_plan if function == "dispatch_backups" else app.handle_batch
+            handle = app.handle_request if function == "dispatch_backups" else app.handle_batch
             try:
                 return handle(json.loads(json.dumps(event)), context, deps)
             except Exception as error:
@@ -108,7 +108,7 @@ class Stage:
 def stage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     """Every test that has it ends by searching all that left the functions for secrets."""
     with deploy(monkeypatch, capsys) as deployment, ExitStack() as stack:
-        monkeypatch.setenv("HTTP_TIMEOUT_SECONDS", "0.8")
+        monkeypatch.setenv("HTTP_TIMEOUT_SECONDS", "1.5")
         instances = (gaussdb_emulator.Instance(id=id_, name=f"name-{id_[-6:]}") for id_ in NEIGHBOURS)
         deployment.cloud.add_instances(*instances)
         stage = Stage(deployment, stack)
