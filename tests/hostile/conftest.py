@@ -18,7 +18,7 @@ from tests.helpers.canaries import CANARIES, emitted_text, find_canaries
 from tests.helpers.gaussdb import Source
 from tests.helpers.hostile_server import Behaviour, issues_tokens, serve_hostile
 
-TIMEOUT = timedelta(seconds=0.2)
+TIMEOUT = timedelta(seconds=0.4)
 MARGIN = 4.0
 """Seconds that a busy machine may need besides."""
 
