@@ -64,9 +64,9 @@ build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the appli
 
 # Not --guided: it saves every parameter in samconfig.toml, and later deployments would set those again. As it is, a
 # parameter that is not given has its default at first, and later the value that it has.
-deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your AWS credentials (ARGS="--parameter-overrides …")
+deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your AWS credentials (STACK=…, ARGS="--parameter-overrides …")
 	@$(MAKE) --no-print-directory validate build ARGS=
-	@$(SAM) deploy $(ARGS)
+	@$(SAM) deploy$(if $(STACK), --stack-name "$(STACK)" --s3-prefix "$(STACK)") $(ARGS)
 
 redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }

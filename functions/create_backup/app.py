@@ -38,10 +38,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
     """Create one backup for each message; return which messages are to be delivered again."""
-    with deps.reporter.reporting_errors():
+    with deps.reporter.reporting_invocation(started_at=deps.now()):
         batch = deps.consumer.receive(event, context=context)
         for message, deadline in batch:
-            with batch.processing(message), deps.reporter.reporting_errors(attempt=message.attempt) as reporter:
+            with batch.processing(message) as reporter:
                 data = parse_object(message.body, "backup request")
                 _create(data, context, deps, reporter, default_time=message.scheduled_time, deadline=deadline)
         return batch.finish()
@@ -49,10 +49,11 @@ def handle_batch(event: object, context: LambdaContext, deps: CreateDependencies
 
 def handle_request(event: object, context: LambdaContext, deps: CreateDependencies) -> dict[str, Any]:
     """Create one backup; return its outcome. Raises the errors of `gaussdb_backup.errors`."""
-    with deps.reporter.reporting_errors() as reporter:
+    with deps.reporter.reporting_invocation(started_at=deps.now()) as reporter:
         data = require_object(event, "backup request")
         deadline = work_deadline(context)
-        result = _create(data, context, deps, reporter, default_time=deps.now(), deadline=deadline)
+        default_time = deps.now() if "scheduled_time" in data else deps.first_seen.at(context.aws_request_id)
+        result = _create(data, context, deps, reporter, default_time=default_time, deadline=deadline)
         return result.model_dump(mode="json")
 
 
@@ -75,5 +76,6 @@ def _create(
         tracker=deps.tracker,
         reporter=reporter,
         now=deps.now,
+        maximum_per_day=deps.maximum_per_day,
         remaining_time=remaining_time,
     )

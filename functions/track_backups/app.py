@@ -31,7 +31,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies) -> dict[str, Any]:
     """Poll each tracked backup of a batch once; return which messages are to be delivered again."""
-    with deps.reporter.reporting_errors():
+    with deps.reporter.reporting_invocation(started_at=deps.now()):
         batch = parse_batch(event)
     tracked, malformed = parse_bodies(batch, parse_tracking_message, "tracking message")
     result = track_backups(
@@ -46,7 +46,9 @@ def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies)
     dead_lettered = set()
     for message, error in {**malformed, **result.expired}.items():
         deps.reporter.message_failed(error, message_id=message.id)
-        if deps.dead_letter_queue.send_dead_letter(message, error):
+        if cause := deps.dead_letter_queue.send_dead_letter(message, error):
+            deps.reporter.message_not_dead_lettered(error, message_id=message.id, cause=cause)
+        else:
             dead_lettered.add(message)
     remaining = [message for message in batch if message not in result.done | dead_lettered]
     attempts = {message: 1 if message in result.waiting else message.attempt for message in remaining}

@@ -59,10 +59,15 @@ class Stack:
         return {name: str(self.resolve(value)) for name, value in {**shared, **own}.items()} | overrides
 
     def event(self, function: str, event_type: str) -> dict[str, Any]:
-        """Return the properties of a function's event of a type, such as `SQS` or `ScheduleV2`, unresolved."""
+        """Return the properties of a function's event of a type, such as `SQS`, unresolved."""
         events = self.template["Resources"][function]["Properties"]["Events"].values()
         found: dict[str, Any] = next(event["Properties"] for event in events if event["Type"] == event_type)
         return found
+
+    def schedule_input(self, schedule: str) -> str:
+        """Return the payload of a schedule, given by its logical id, as the template has it."""
+        text: str = self.resolve(self.template["Resources"][schedule]["Properties"]["Target"]["Input"])
+        return text
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """Return the resolved properties of each resource of a type, by logical id."""

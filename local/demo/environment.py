@@ -24,8 +24,8 @@ class Environment:
     cloud: gaussdb_emulator.Cloud
     aws: aws_emulator.LocalAws
     create: aws_emulator.LocalFunction
-    dispatch: aws_emulator.LocalFunction
     output: io.StringIO
+    plan_queue: EventSourceMapping
     backup_queue: EventSourceMapping
     tracking_queue: EventSourceMapping
     events_url: str
@@ -46,20 +46,23 @@ class Environment:
         self._records.extend(line for line in lines if "_aws" not in line)
         return self._records
 
-    def schedule_payload(self, scheduled_time: str) -> dict[str, Any]:
-        """Return the payload of the template's schedule, completed as EventBridge Scheduler does."""
-        schedule = self.aws.stack.event("DispatchBackupsFunction", "ScheduleV2")
-        text = self.aws.stack.resolve(schedule["Input"]).replace(SCHEDULED_TIME, scheduled_time)
-        payload: dict[str, Any] = json.loads(text)
-        return payload
+    def run_schedule(self, scheduled_time: str) -> None:
+        """Send the payload of the template's schedule to PlanQueue, completed as EventBridge Scheduler does."""
+        self._send(
+            "PlanQueue", self.aws.stack.schedule_input("NightlySchedule").replace(SCHEDULED_TIME, scheduled_time)
+        )
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request to BackupQueue."""
-        self._sqs.send_message(QueueUrl=self.aws.stack.resources["BackupQueue"], MessageBody=json.dumps(request))
+        self._send("BackupQueue", json.dumps(request))
+
+    def _send(self, queue: str, body: str) -> None:
+        self._sqs.send_message(QueueUrl=self.aws.stack.resources[queue], MessageBody=body)
 
     def count_waiting(self) -> int:
-        """Count the requests in BackupQueue and in its dead-letter queue."""
-        return sum(self._count(name) for name in ("BackupQueue", "BackupDeadLetterQueue"))
+        """Count the plans and requests in their queues and dead-letter queues."""
+        queues = ("PlanQueue", "PlanDeadLetterQueue", "BackupQueue", "BackupDeadLetterQueue")
+        return sum(self._count(name) for name in queues)
 
     def _count(self, queue: str) -> int:
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
@@ -88,13 +91,14 @@ def start() -> Iterator[Environment]:
         aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))
         output = io.StringIO()
         create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
+        dispatch = _load(stack, aws, "dispatch_backups", "DispatchBackupsFunction", output)
         track = _load(stack, aws, "track_backups", "TrackBackupsFunction", output)
         yield Environment(
             cloud=cloud,
             aws=aws,
             create=create,
-            dispatch=_load(stack, aws, "dispatch_backups", "DispatchBackupsFunction", output),
             output=output,
+            plan_queue=_map(aws, dispatch, "DispatchBackupsFunction", "PlanQueue"),
             backup_queue=_map(aws, _retry_soon(aws, create), "CreateBackupFunction", "BackupQueue"),
             tracking_queue=_map(aws, track, "TrackBackupsFunction", "TrackingQueue"),
             events_url=_subscribe(aws),

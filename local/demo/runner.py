@@ -56,7 +56,8 @@ def send_all(environment: Environment, now: datetime) -> Iterator[ReportedReques
             yield _invoke(environment, step)
         elif step.channel == "queue":
             environment.send(step.request)
-    environment.dispatch(environment.schedule_payload(scheduled_time))
+    environment.run_schedule(scheduled_time)
+    environment.plan_queue.run_until_empty()
     environment.backup_queue.run_until_empty()
     for step in all_steps:
         if step.channel != "direct":

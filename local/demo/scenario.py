@@ -61,7 +61,7 @@ def request(instance: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - f
 
 
 def steps(scheduled_time: str) -> tuple[Step, ...]:
-    """Return the requests of one run. Those of the plan are made by dispatch_backups from the template's schedule."""
+    """Return the requests of one run. Those of the plan are made by dispatch_backups for the template's schedule."""
     upgrade = request(
         "customers",
         name_template="before-upgrade-{instance_name}",

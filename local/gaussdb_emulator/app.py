@@ -1,6 +1,7 @@
 """The emulator as a WSGI application."""
 
 from collections.abc import Callable, Mapping
+from email.utils import format_datetime
 from functools import partial
 
 import flask
@@ -61,7 +62,9 @@ def _add(app: flask.Flask, method: str, rule: str, respond: Callable[..., flask.
 
 def _respond(cloud: Cloud, operation: str, api_prefix: ApiPrefix, **path: str) -> flask.Response:
     request = _read_request(operation, api_prefix, path)
-    return _to_flask(handle_request(cloud, request), request)
+    sent = _to_flask(handle_request(cloud, request), request)
+    sent.headers.setdefault("Date", format_datetime(cloud.now(), usegmt=True))
+    return sent
 
 
 def _read_request(operation: str, api_prefix: ApiPrefix, path: Mapping[str, str]) -> Request:

@@ -1,6 +1,7 @@
 """What the client makes of everything that can go wrong, against the emulator."""
 
 import itertools
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from gaussdb_backup.errors import (
 )
 from local import gaussdb_emulator
 from tests.helpers.clock import Clock
-from tests.helpers.gaussdb import KEY, ORDERS, Source, by_key, by_password, make_api, make_cloud
+from tests.helpers.gaussdb import KEY, ORDERS, PROJECT, Source, by_key, by_password, make_api, make_cloud
 
 SERVICE: list[tuple[int, str, type[GaussDBBackupError]]] = [
     (status, f"DBS.{number}", error)
@@ -336,6 +337,78 @@ def test_a_refusal_by_iam_has_its_class(status: int, error: type[GaussDBBackupEr
     assert cloud.calls("create") == []
 
 
+REFUSALS = [(401, "APIGW.0301"), (401, "DBS.999999"), (403, "APIGW.0302"), (403, "DBS.280056"), (403, "DBS.200010")]
+
+
+@pytest.mark.parametrize(("status", "code"), REFUSALS)
+def test_the_words_of_a_refusal_are_not_quoted(status: int, code: str) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=status, code=code, message="some words"))
+    with pytest.raises(FixConfiguration) as raised:
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+    assert "some words" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [KEY.access_key, KEY.access_key.lower(), f"key {KEY.secret_key[4:13]} is wrong", PROJECT[3:15]],
+)
+def test_words_with_a_part_of_a_secret_are_not_quoted(message: str) -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201205", message=message))
+    with pytest.raises(InstanceBusy, match="returned 409 DBS.201205: another operation"):
+        make_api(cloud).create_backup(instance_id=ORDERS, name="first")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("D" * 1_000_000, "D" * 64),
+        ("DBS.1:a_b-c", "DBS.1:a_b-c"),
+        ("DBS\n1", None),
+        ("\x1b[31m", None),
+        ("größe", None),
+        ("two words", None),
+    ],
+)
+def test_a_code_and_an_id_are_words_of_at_most_64_characters(given: str, kept: str | None) -> None:
+    cloud = make_cloud(Clock())
+    body = json.dumps({"error_code": given, "error_msg": "x", "request_id": given})
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, body=body))
+
+    def without_id(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(409, text=body)
+
+    with pytest.raises(InstanceBusy) as raised:
+        make_api(cloud, transport=httpx.MockTransport(without_id)).create_backup(instance_id=ORDERS, name="first")
+    assert raised.value.api_call is not None
+    assert (raised.value.api_call.error_code, raised.value.api_call.request_id) == (kept, kept)
+
+
+@pytest.mark.parametrize("number", [1_400, 100_000])
+def test_values_that_are_too_long_for_an_address_are_an_error_of_the_request(number: int) -> None:
+    cloud = make_cloud(Clock())
+    with pytest.raises(FixRequest, match="list instances: "):
+        list(make_api(cloud).list_instances(tags={"env": "ü" * number}))
+    assert cloud.requests == []
+
+
+def test_half_a_character_is_an_error_of_the_request() -> None:
+    cloud = make_cloud(Clock())
+    with pytest.raises(FixRequest):
+        list(make_api(cloud).list_instances(name="\ud800"))
+    assert cloud.requests == []
+
+
+def test_a_request_id_that_is_no_word_costs_no_response() -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        headers = [(b"X-Request-Id", "größe".encode()), (b"Date", b"\xff")]
+        return httpx.Response(201, json={"backup": {"id": "b-1"}}, headers=headers)
+
+    api = make_api(make_cloud(Clock()), transport=httpx.MockTransport(respond))
+    assert api.create_backup(instance_id=ORDERS, name="first").backup.id == "b-1"
+
+
 def test_a_response_of_iam_without_a_token_is_reported() -> None:
     cloud = make_cloud(Clock())
     cloud.add_fault(gaussdb_emulator.Fault(operation="token", status=201, body="{}"))
@@ -351,7 +424,8 @@ def test_a_token_without_an_expiry_is_used_for_less_than_an_hour(body: str) -> N
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v3/auth/tokens":
             return httpx.Response(201, text=body, headers={"X-Subject-Token": next(tokens)})
-        return httpx.Response(200, json={"backups": [], "total_count": 0, "token": request.headers["X-Auth-Token"]})
+        assert request.headers["X-Auth-Token"].startswith("token-")
+        return httpx.Response(200, json={"backups": [], "total_count": 0})
 
     api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(respond))
     list(api.list_backups())
@@ -361,6 +435,72 @@ def test_a_token_without_an_expiry_is_used_for_less_than_an_hour(body: str) -> N
     clock.move(minutes=2)
     list(api.list_backups())
     assert next(tokens) == "token-3"
+
+
+EXPIRIES = {
+    "0001-01-01T00:00:00Z": timedelta(hours=1),
+    "0001-01-01T00:00:00+23:59": timedelta(hours=1),
+    "9999-12-31T23:59:59Z": timedelta(hours=1),
+    "9999-12-31T23:59:59-23:59": timedelta(hours=1),
+    "2099-12-31T00:00:00Z": timedelta(hours=24),
+    "2026-11-23T03:30:00": timedelta(hours=2),
+    "2026-11-23T03:30:00.123000Z": timedelta(hours=2),
+}
+
+
+@pytest.mark.parametrize("expires_at", EXPIRIES)
+def test_a_token_is_used_for_24_hours_at_most_and_an_absurd_expiry_is_none(expires_at: str) -> None:
+    clock = Clock()
+    tokens: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/auth/tokens":
+            tokens.append(f"token-{len(tokens)}")
+            return httpx.Response(
+                201, json={"token": {"expires_at": expires_at}}, headers={"X-Subject-Token": tokens[-1]}
+            )
+        return httpx.Response(200, json={"backups": [], "total_count": 0})
+
+    api = make_api(make_cloud(clock), Source(by_password()), transport=httpx.MockTransport(respond))
+    list(api.list_backups())
+    clock.now += EXPIRIES[expires_at] - timedelta(minutes=6)
+    list(api.list_backups())
+    assert len(tokens) == 1
+    clock.move(minutes=2)
+    list(api.list_backups())
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("token", ["", " ", "two words", "größe", "to\tken"])
+def test_a_token_that_cannot_be_sent_is_none(token: str) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v3/auth/tokens"
+        return httpx.Response(201, json={}, headers=[(b"X-Subject-Token", token.encode())])
+
+    with pytest.raises(TryLater, match="IAM returned no token"):
+        list(
+            make_api(make_cloud(Clock()), Source(by_password()), transport=httpx.MockTransport(respond)).list_backups()
+        )
+
+
+def test_a_new_token_that_is_refused_is_not_requested_again_at_once() -> None:
+    cloud = make_cloud(Clock())
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=401, code="APIGW.0301"))
+    api = make_api(cloud, Source(by_password()))
+    for calls in (1, 2):  # the refused token is not tried again either
+        with pytest.raises(CredentialsRefused):
+            api.create_backup(instance_id=ORDERS, name="first")
+        assert (len(cloud.calls("token")), len(cloud.calls("create"))) == (calls, calls)
+
+
+def test_a_kept_token_that_is_refused_is_replaced_once() -> None:
+    cloud = make_cloud(Clock())
+    api = make_api(cloud, Source(by_password()))
+    list(api.list_backups())
+    cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=401, code="APIGW.0301"))
+    with pytest.raises(CredentialsRefused):
+        api.create_backup(instance_id=ORDERS, name="first")
+    assert (len(cloud.calls("token")), len(cloud.calls("create"))) == (2, 2)
 
 
 def test_a_list_that_never_ends_is_an_error() -> None:

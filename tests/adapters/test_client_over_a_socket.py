@@ -1,4 +1,4 @@
-"""The client over real sockets: what does not response ends in time, with the operation in its error."""
+"""The client over real sockets: what does not respond ends in time, with the operation in its error."""
 
 import socket
 import ssl
@@ -14,8 +14,8 @@ import trustme
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import FixConfiguration, TryLater
 from gaussdb_backup.huawei.api import GaussDBApi
-from gaussdb_backup.huawei.http import MAX_RESPONSE_BYTES
 from gaussdb_backup.huawei.session import Session
+from gaussdb_backup.huawei.transport import MAX_RESPONSE_BYTES
 from local import gaussdb_emulator
 from tests.helpers.gaussdb import ORDERS, Source, by_key, make_cloud
 
@@ -79,13 +79,17 @@ def test_a_backup_is_created_over_a_socket(connect: Connect) -> None:
 def test_a_refused_connection_has_certainly_not_taken_effect(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(TryLater, match="create backup: no connection to 127.0.0.1 .ConnectError") as raised:
+    with pytest.raises(
+        TryLater, match="create backup: no connection to 127.0.0.1 .the connection was refused"
+    ) as raised:
         connect(f"http://127.0.0.1:{port}").create_backup(instance_id=ORDERS, name="first")
     assert not raised.value.may_have_taken_effect
 
 
 def test_a_name_that_does_not_resolve_is_reported_with_the_endpoint(connect: Connect) -> None:
-    with pytest.raises(TryLater, match="list backups: no connection to .*check the endpoint in the secret"):
+    with pytest.raises(
+        TryLater, match="list backups: no connection to .*its name is not known.*check the endpoint in the secret"
+    ):
         list(connect("http://127.0.0.1.invalid").list_backups())
 
 
@@ -103,7 +107,10 @@ def test_a_certificate_that_is_not_trusted_is_an_error_of_configuration(connect:
 
 
 def test_a_server_without_tls_is_reported(connect: Connect) -> None:
-    with raw_server(b"hello") as url, pytest.raises(TryLater, match="create backup: no connection to"):
+    with (
+        raw_server(b"hello") as url,
+        pytest.raises(TryLater, match="create backup: no connection to .*TLS: the handshake failed"),
+    ):
         connect(url.replace("http:", "https:")).create_backup(instance_id=ORDERS, name="first")
 
 
@@ -112,7 +119,9 @@ def test_a_slow_response_ends_in_time_and_may_have_taken_effect(connect: Connect
     cloud.add_fault(gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.SLOW, seconds=1.5))
     began = time.monotonic()
     with gaussdb_emulator.serve(cloud) as running:
-        with pytest.raises(TryLater, match="create backup: no good response .*ReadTimeout") as raised:
+        with pytest.raises(
+            TryLater, match="create backup: no good response .*the response did not end in time"
+        ) as raised:
             connect(running.url).create_backup(instance_id=ORDERS, name="first")
         assert time.monotonic() - began < 1.2
     assert raised.value.may_have_taken_effect
@@ -122,9 +131,7 @@ def test_a_dripping_response_ends_in_time(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
     began = time.monotonic()
     with raw_server(head, *[b"x"] * 1000, delay=0.05) as url:
-        with pytest.raises(
-            TryLater, match="create backup: no good response .*ResponseTooSlow: the body did not end in time"
-        ):
+        with pytest.raises(TryLater, match="create backup: no good response .*the response did not end in time"):
             connect(url).create_backup(instance_id=ORDERS, name="first")
         assert time.monotonic() - began < 1.5
 
@@ -133,7 +140,7 @@ def test_an_endless_response_is_an_error(connect: Connect) -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     with (
         raw_server(head, *[b"x" * 1_000_000] * (MAX_RESPONSE_BYTES // 1_000_000 + 5)) as url,
-        pytest.raises(TryLater, match="ResponseTooLarge: the body is larger than"),
+        pytest.raises(TryLater, match="the response is larger than any should be"),
     ):
         connect(url, timedelta(seconds=20)).create_backup(instance_id=ORDERS, name="first")
 

@@ -29,8 +29,8 @@ class Events:
 
 def test_each_refused_event_has_the_code_of_the_bus_and_is_tried_three_times() -> None:
     events = Events(refused={"FAILED": "ThrottlingException"})
-    details = [{"status": "COMPLETED"}, {"status": "FAILED"}]
-    assert EventBus("b", client=events).publish(details) == [None, "ThrottlingException"]  # type: ignore[arg-type]  # a fake
+    details = [{"service": "s", "status": "COMPLETED"}, {"service": "s", "status": "FAILED"}]
+    assert EventBus("b", service="s", client=events).publish(details) == [None, "ThrottlingException"]  # type: ignore[arg-type]  # a fake
     assert events.calls == [details, details[1:], details[1:]]
 
 
@@ -46,7 +46,7 @@ def test_a_call_that_fails_as_a_whole_is_the_only_one_and_gives_every_event_its_
     error: Exception, cause: str
 ) -> None:
     events = Events(error=error)
-    bus = EventBus("b", client=events)  # type: ignore[arg-type]  # a fake
+    bus = EventBus("b", service="s", client=events)  # type: ignore[arg-type]  # a fake
     assert bus.publish([{"status": "FAILED"}] * 25) == [cause] * 25
     assert len(events.calls) == 1
     bus.publish([{"status": "FAILED"}])
@@ -56,11 +56,11 @@ def test_a_call_that_fails_as_a_whole_is_the_only_one_and_gives_every_event_its_
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_json_does_not_have_is_left_out_of_the_event(number: float) -> None:
     events = Events()
-    EventBus("b", client=events).publish([{"status": "COMPLETED", "size_mb": number}])  # type: ignore[arg-type]  # a fake
-    assert events.calls == [[{"status": "COMPLETED"}]]
+    EventBus("b", service="s", client=events).publish([{"status": "COMPLETED", "size_mb": number}])  # type: ignore[arg-type]  # a fake
+    assert events.calls == [[{"service": "s", "status": "COMPLETED"}]]
 
 
 def test_nothing_to_publish_costs_no_call() -> None:
     events = Events()
-    assert EventBus("b", client=events).publish([]) == []  # type: ignore[arg-type]  # a fake
+    assert EventBus("b", service="s", client=events).publish([]) == []  # type: ignore[arg-type]  # a fake
     assert events.calls == []

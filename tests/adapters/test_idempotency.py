@@ -7,9 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from gaussdb_backup.aws.idempotency import RECORD_TTL, Idempotency
+from gaussdb_backup.aws.idempotency import Idempotency
 from gaussdb_backup.errors import TryLater
 from tests.helpers.crash import Crash
 from tests.helpers.deployment import make_state_table
@@ -137,13 +138,13 @@ def test_a_refusal_without_the_record_in_it_has_the_record_read(idempotency: Ide
     assert execute(Idempotency("state", client=racing), "second") == "first"
 
 
-def test_a_result_is_saved_for_two_hours(idempotency: Idempotency) -> None:
+@pytest.mark.parametrize(("age", "result"), [(timedelta(hours=1, minutes=59), "first"), (timedelta(hours=2), "second")])
+def test_a_result_is_returned_until_two_hours_are_over(idempotency: Idempotency, age: timedelta, result: str) -> None:
     execute(idempotency, "first")
     [record] = records()
-    assert timedelta(hours=2) == RECORD_TTL
-    expired = int(str(record["expiration"])) - 2 * 3600
-    boto3.resource("dynamodb").Table("state").put_item(Item={**record, "expiration": expired - 1})
-    assert execute(idempotency, "second") == "second"
+    older = int(str(record["expiration"])) - int(age.total_seconds()) - 1
+    boto3.resource("dynamodb").Table("state").put_item(Item={**record, "expiration": older})
+    assert execute(idempotency, "second") == result
 
 
 def lose_the_table(idempotency: Idempotency, moment: str) -> None:
@@ -161,3 +162,21 @@ def lose_the_table(idempotency: Idempotency, moment: str) -> None:
 def test_a_table_that_does_not_respond_is_worth_another_attempt(idempotency: Idempotency, moment: str) -> None:
     with pytest.raises(TryLater, match="does not respond .ResourceNotFoundException"):
         lose_the_table(idempotency, moment)
+
+
+class DenyingClient:
+    """Denies every call, with a text that names the role."""
+
+    def __getattr__(self, name: str) -> Any:
+        def deny(**_: Any) -> None:
+            text = "User: arn:aws:sts::123456789012:assumed-role/r is not authorized"
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": text}}, name)
+
+        return deny
+
+
+def test_a_denied_call_is_named_by_the_code_of_aws_and_not_by_its_text(idempotency: Idempotency) -> None:
+    client: Any = DenyingClient()
+    with pytest.raises(TryLater, match="does not respond .AccessDeniedException.: repeat") as raised:
+        execute(Idempotency("state", client=client), "first")
+    assert "arn:" not in str(raised.value)

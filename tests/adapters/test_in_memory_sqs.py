@@ -13,7 +13,7 @@ from gaussdb_backup.aws.messages import parse_batch
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.errors import GiveUp
 from local.aws_emulator.event_source_mapping import EventSourceMapping
-from tests.helpers.in_memory_sqs import InMemorySqs
+from tests.helpers.in_memory_sqs import MAX_MESSAGE_BYTES, InMemorySqs
 
 
 def utc_now() -> datetime:
@@ -142,12 +142,13 @@ def test_a_dead_lettered_message_keeps_its_body_its_reason_and_its_run(sqs: Any,
     Queue(url, client=sqs).send("body")
     EventSourceMapping(url, events.append, sqs=sqs, batch_size=10).run_once()
     [message] = parse_batch(events[0])
-    assert Queue(dead_letter_url, client=sqs).send_dead_letter(message, GiveUp("frozen\nfor good"))
+    assert Queue(dead_letter_url, client=sqs).send_dead_letter(message, GiveUp("frozen\nfor good")) is None
     [dead] = receive(sqs, dead_letter_url)
     reason = {name: value["StringValue"] for name, value in dead["MessageAttributes"].items()}
     assert dead["Body"] == "body"
     assert reason == {
         "ErrorType": "GiveUp",
+        "ErrorCode": "GiveUp",
         "ErrorMessage": "frozen for good",
         "ScheduledTime": message.scheduled_time.isoformat(),
     }
@@ -180,3 +181,30 @@ def test_a_receiver_may_choose_how_long_a_message_is_invisible(sqs: Any, url: st
     assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
     assert len(receive(sqs, url)) == 1
     assert receive(sqs, url) == []
+
+
+def test_a_message_has_at_most_one_mebibyte(sqs: Any, url: str) -> None:
+    sqs.send_message(QueueUrl=url, MessageBody="x" * MAX_MESSAGE_BYTES)
+    with pytest.raises(ClientError) as raised:
+        sqs.send_message(QueueUrl=url, MessageBody="x" * (MAX_MESSAGE_BYTES + 1))
+    assert raised.value.response["Error"]["Code"] == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1fb", "\ufffe"])
+def test_the_queue_in_memory_refuses_the_characters_that_sqs_refuses(text: str) -> None:
+    """Moto takes them."""
+    sqs = InMemorySqs(utc_now)
+    url = sqs.create_queue(QueueName="requests")["QueueUrl"]
+    attribute = {"DataType": "String", "StringValue": text}
+    for message in ({"MessageBody": text}, {"MessageBody": "body", "MessageAttributes": {"ErrorMessage": attribute}}):
+        with pytest.raises(ClientError, match="InvalidMessageContents"):
+            sqs.send_message(QueueUrl=url, **message)
+
+
+def test_the_queue_in_memory_counts_attributes_to_the_size_as_sqs_does() -> None:
+    """Moto does not."""
+    sqs = InMemorySqs(utc_now)
+    url = sqs.create_queue(QueueName="requests")["QueueUrl"]
+    attributes = {"ErrorMessage": {"DataType": "String", "StringValue": "x" * 100}}
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=url, MessageBody="x" * (MAX_MESSAGE_BYTES - 100), MessageAttributes=attributes)

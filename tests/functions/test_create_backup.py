@@ -21,9 +21,10 @@ from gaussdb_backup.errors import (
 )
 from local import gaussdb_emulator
 from local.aws_emulator import Context
+from tests.helpers.clock import RUN
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import KEY, ORDERS, STOCK
-from tests.helpers.sqs_event import sqs_batch, sqs_record
+from tests.helpers.sqs_event import sent_now, sqs_batch, sqs_record
 
 SAMPLES = Path(__file__).parents[2] / "events" / "create_backup"
 BUSY: dict[str, Any] = {"operation": "create", "status": 409, "code": "DBS.200019"}
@@ -60,32 +61,36 @@ def test_a_direct_event_returns_the_backup(deployment: Deployment) -> None:
     assert (again["outcome"], again["backup"]["id"]) == ("adopted", backup.id)
 
 
-@pytest.mark.parametrize("name", ["direct", "schedule"])
-def test_the_sample_of_a_single_request_makes_a_backup(deployment: Deployment, name: str) -> None:
+def test_the_sample_of_a_direct_request_makes_a_backup(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    event = sample(name)
+    event = sample("direct")
     response = deployment.invoke("create_backup", event)
     assert response["outcome"] == "created"
     assert response["backup"]["instance_id"] == event["instance_id"]
     assert response["backup"]["description"] == event["description"]
 
 
-def test_the_schedules_sample_names_its_backup_in_its_zone(deployment: Deployment) -> None:
+def test_the_schedules_sample_makes_a_backup_that_is_named_in_its_zone(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    assert (
-        deployment.invoke("create_backup", sample("schedule"))["backup"]["name"] == "nightly-d8e6ca5a-20261123T023000"
-    )
+    app = deployment.app("create_backup")
+    at_its_time = replace(app.dependencies(), now=lambda: RUN)  # once it is 31 days old it is refused
+    with deployment.collecting_output():
+        response = app.handle_request(sample("schedule"), Context(), at_its_time)
+    assert response["outcome"] == "created"
+    assert response["backup"]["name"] == "nightly-d8e6ca5a-20261123T023000"
 
 
 def test_the_sample_of_a_queue_message_makes_a_backup_of_the_time_it_was_sent(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    assert deployment.invoke("create_backup", sample("queue_message")) == {"batchItemFailures": []}
-    assert [backup.name for backup in deployment.cloud.backups()] == ["queued-20261123T013000"]
+    event = sent_now(sample("queue_message"))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    sent_at = datetime.fromtimestamp(int(event["Records"][0]["attributes"]["SentTimestamp"]) / 1000, UTC)
+    assert [backup.name for backup in deployment.cloud.backups()] == [f"queued-{sent_at:%Y%m%dT%H%M%S}"]
 
 
 def test_an_invalid_message_is_dead_lettered_and_its_neighbours_are_processed(deployment: Deployment) -> None:
     add_sample_instances(deployment)
-    event = sample("queue_batch_with_an_invalid_message")
+    event = sent_now(sample("queue_batch_with_an_invalid_message"))
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     assert len(deployment.cloud.backups()) == 2
     [message] = deployment.messages("BACKUP_DLQ_URL")
@@ -213,14 +218,13 @@ def test_each_message_of_a_batch_is_reported(deployment: Deployment) -> None:
         "create_backup", sqs_batch(request(), request(instance_id=STOCK), {"instance_id": "short"})
     )
     assert [failure["itemIdentifier"] for failure in response["batchItemFailures"]] == ["message-2"]
-    assert [item["message"] for item in deployment.records] == [
-        "backup status",
-        "backup request deferred",
-        "backup request rejected",
-        "backup request dead-lettered",
-    ]
+    assert {item["message"]: item["instance_id"] for item in deployment.records} == {
+        "backup status": ORDERS,
+        "backup request deferred": STOCK,
+        "backup request rejected": "short",
+        "backup request dead-lettered": "short",
+    }
     assert [deployment.count(metric) for metric in ("BackupBuilding", "BackupDeferred", "BackupRejected")] == [1, 1, 1]
-    assert deployment.records[2]["instance_id"] == "short"
 
 
 def test_an_unexpected_error_is_logged_with_its_traceback_and_counted(deployment: Deployment) -> None:
@@ -319,6 +323,38 @@ def through_the_queue(body: Any, deployment: Deployment, **attributes: str) -> d
     return {**event, "receiptHandle": received.receipt_handle}
 
 
+def test_a_request_beyond_the_limit_of_a_day_is_dead_lettered_at_once_with_its_reason(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAXIMUM_BACKUPS_PER_DAY", "1")
+    began = datetime.now(UTC) - timedelta(hours=20)
+    deployment.cloud.add_backups(gaussdb_emulator.PastBackup(instance_id=ORDERS, name="another", begin_time=began))
+    event = sqs_batch(request(), request(instance_id=STOCK))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "TooManyBackups"
+    assert [deployment.count(metric) for metric in ("BackupRejected", "BackupBuilding")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "scheduled_time",
+    [
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        (datetime.now(UTC) - timedelta(days=32)).isoformat(),
+        (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+    ],
+    ids=["year 1", "year 9999", "32 days ago", "an hour ahead"],
+)
+def test_a_message_with_an_absurd_time_is_dead_lettered_at_once(deployment: Deployment, scheduled_time: str) -> None:
+    event = sqs_batch(request(scheduled_time=scheduled_time))
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
+    assert "scheduled_time: expected ISO 8601" in message.message_attributes["ErrorMessage"]["StringValue"]
+    assert deployment.cloud.requests == []
+
+
 def test_a_deferred_request_is_received_again_later(deployment: Deployment) -> None:
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     attributes = {"SentTimestamp": sent(timedelta(0)), "ApproximateReceiveCount": "7"}
@@ -335,7 +371,7 @@ def test_a_request_for_an_instance_that_stays_busy_is_dead_lettered_with_its_rea
     deployment.cloud.add_fault(gaussdb_emulator.Fault(**BUSY))
     body = json.dumps(request())
     event = {
-        "Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=4, seconds=1)), ApproximateReceiveCount="60")]
+        "Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=4, seconds=-30)), ApproximateReceiveCount="60")]
     }
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     [message] = deployment.messages("BACKUP_DLQ_URL")
@@ -369,8 +405,11 @@ def test_a_dead_lettered_message_keeps_its_run(deployment: Deployment) -> None:
     assert int(kept.timestamp() * 1000) == int(when)
 
 
-def test_a_poison_message_is_dead_lettered_without_another_attempt(deployment: Deployment) -> None:
-    event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=6)), ApproximateReceiveCount="2")]}
+def test_a_message_that_ends_its_function_each_time_is_dead_lettered_without_another_attempt(
+    deployment: Deployment,
+) -> None:
+    old = sent(timedelta(hours=4, minutes=10))
+    event = {"Records": [sqs_record(request(), SentTimestamp=old, ApproximateReceiveCount="14")]}
     assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
     [message] = deployment.messages("BACKUP_DLQ_URL")
     assert message.message_attributes["ErrorType"]["StringValue"] == "PoisonMessage"
@@ -378,10 +417,25 @@ def test_a_poison_message_is_dead_lettered_without_another_attempt(deployment: D
     assert deployment.count("BackupRejected") == 1
 
 
-def test_an_old_message_has_one_attempt_all_the_same(deployment: Deployment) -> None:
-    event = {"Records": [sqs_record(request(), SentTimestamp=sent(timedelta(hours=20)))]}
-    deployment.invoke("create_backup", event)
-    assert len(deployment.cloud.backups(ORDERS)) == 1
+@pytest.mark.parametrize("attempt", ["1", "30"])
+def test_a_message_received_after_its_start_window_is_not_started(deployment: Deployment, attempt: str) -> None:
+    first = datetime.now(UTC) - timedelta(hours=41)
+    body = json.dumps(request(scheduled_time=first.isoformat()))
+    event = {"Records": [sqs_record(body, SentTimestamp=sent(timedelta(hours=41)), ApproximateReceiveCount=attempt)]}
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    assert deployment.cloud.requests == []
+    [message] = deployment.messages("BACKUP_DLQ_URL")
+    assert message.body == body
+    assert message.message_attributes["ErrorType"]["StringValue"] == "StartWindowMissed"
+    assert message.message_attributes["ScheduledTime"]["StringValue"][:16] == first.isoformat()[:16]
+    [logged] = deployment.records
+    assert (logged["message"], logged["instance_id"]) == ("backup request dead-lettered", ORDERS)
+    assert deployment.count("BackupRejected") == 1
+
+
+def test_a_direct_request_for_an_old_run_is_a_wanted_backfill(deployment: Deployment) -> None:
+    first = datetime.now(UTC) - timedelta(days=3)
+    assert deployment.invoke("create_backup", request(scheduled_time=first.isoformat()))["outcome"] == "created"
 
 
 def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: Deployment) -> None:

@@ -13,7 +13,7 @@ from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
-from tests.helpers.sqs_event import sqs_batch
+from tests.helpers.sqs_event import sent_now, sqs_batch, sqs_record
 
 SAMPLES = Path(__file__).parents[2] / "events" / "dispatch_backups"
 TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d}"
@@ -107,6 +107,24 @@ def test_an_id_that_the_project_does_not_have_is_refused_and_stops_nobody_else(d
     assert deployment.count("BackupRejected") == 1
 
 
+def test_an_id_that_lacks_the_plans_tag_is_simply_not_selected(deployment: Deployment) -> None:
+    select = {"instance_ids": [ORDERS, STOCK, "f" * 32], "tags": {"env": "prod"}}
+    response = deployment.invoke("dispatch_backups", plan(select=select))
+    assert names(response, "queued") == ["orders"]
+    assert [entry["instance_id"] for entry in response["rejected"]] == ["f" * 32]
+    assert deployment.count("BackupRejected") == 1
+
+
+@pytest.mark.parametrize("tag", [("owner", "a,b"), ("owner", "a=b"), ("a,b", "x"), ("a=b", "x"), ("owner", "ü b")])
+def test_a_tag_that_the_apis_filter_cannot_express_selects_its_instances(
+    deployment: Deployment, tag: tuple[str, str]
+) -> None:
+    key, value = tag
+    deployment.cloud.change_instance(STOCK, tags={key: value, "env": "prod"})
+    response = deployment.invoke("dispatch_backups", plan(select={"tags": {key: value, "env": "prod"}}))
+    assert names(response, "queued") == ["stock (übung)"]
+
+
 def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deployment) -> None:
     deployment.cloud.change_instance(STOCK, name="x" * 80)
     response = deployment.invoke("dispatch_backups", plan())
@@ -114,6 +132,14 @@ def test_a_name_that_breaks_the_rule_refuses_its_instance_only(deployment: Deplo
     assert refused["instance_id"] == STOCK
     assert "it is too long" in refused["reason"]
     assert len(response["queued"]) == 2
+
+
+def test_a_plan_that_was_dispatched_is_counted_and_a_dry_run_is_not(deployment: Deployment) -> None:
+    """Without a count for 26 hours an alarm goes off."""
+    deployment.invoke("dispatch_backups", plan(dry_run=True))
+    assert deployment.count("PlanDispatched") == 0
+    deployment.invoke("dispatch_backups", plan())
+    assert deployment.count("PlanDispatched") == 1
 
 
 def test_a_dry_run_returns_the_same_and_queues_nothing(deployment: Deployment) -> None:
@@ -139,6 +165,19 @@ def test_a_plan_that_selects_nobody_says_so(deployment: Deployment) -> None:
     assert response["queued"] == []
     [logged] = deployment.records
     assert (logged["message"], logged["level"], logged["queued"]) == ("plan dispatched", "WARNING", 0)
+    assert deployment.count("PlanSelectedNothing") == 1
+
+
+def test_a_dry_run_counts_neither_a_rejection_nor_an_empty_selection(deployment: Deployment) -> None:
+    for select in ({"name_pattern": "nobody-*"}, {"instance_ids": ["f" * 32]}):
+        deployment.invoke("dispatch_backups", plan(select=select, dry_run=True))
+    assert deployment.metrics == []
+
+
+def test_a_plan_that_selects_somebody_counts_no_empty_selection(deployment: Deployment) -> None:
+    deployment.cloud.change_instance(STOCK, status="FROZEN")
+    deployment.invoke("dispatch_backups", plan(select={"instance_ids": [STOCK]}))
+    assert deployment.count("PlanSelectedNothing") == 0
 
 
 def test_one_record_has_the_number_of_each_action(deployment: Deployment) -> None:
@@ -151,10 +190,12 @@ def test_one_record_has_the_number_of_each_action(deployment: Deployment) -> Non
 
 def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_again(deployment: Deployment) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["BACKUP_QUEUE_URL"])
-    with pytest.raises(TryLater, match="the queue did not take 3 of 3 requests"):
+    cause = "AWS.SimpleQueueService.NonExistentQueue"
+    with pytest.raises(TryLater, match=rf"the queue did not take 3 of 3 requests \({cause}\)"):
         deployment.invoke("dispatch_backups", plan())
-    refused = [item for item in deployment.records if item["message"] == "backup request rejected"]
-    assert {item["instance_id"] for item in refused} == {ORDERS, STOCK, BILLING}
+    deferred = [item for item in deployment.records if item["message"] == "backup request deferred"]
+    assert {item["instance_id"] for item in deferred if item.get("cause") == cause} == {ORDERS, STOCK, BILLING}
+    assert (deployment.count("BackupRejected"), deployment.count("BackupDeferred")) == (0, 1)
 
 
 def test_the_same_run_dispatched_twice_makes_each_backup_once(deployment: Deployment) -> None:
@@ -180,7 +221,42 @@ def test_a_renamed_instance_keeps_the_name_of_its_request(deployment: Deployment
 WRONG: dict[str, tuple[Any, str]] = {
     "a list": ([], "body: expected a JSON object"),
     "an unknown field": (plan(instances=[]), "instances: expected no such field"),
-    "an unknown criterion": (plan(select={"tag": {}}), "select.tag: expected no such field|select.tag: expected"),
+    "an unknown criterion": (
+        plan(select={"tag": {}}),
+        r"select.tag: expected no such field \(there are instance_ids, name_pattern, tags\)",
+    ),
+    "a long tag": (plan(select={"tags": {"env": "x" * 256}}), "select.tags.env: expected an object of at most 20 tags"),
+    "half of a character": (plan(select={"tags": {"env": "\ud800"}}), "select.tags.env: expected an object of at most"),
+    "a tag of 100 kB": (plan(select={"tags": {"x" * 100_000: "a"}}), "select.tags.x.*: expected an object of at most"),
+    "an unknown field of the template": (plan(name_template="{nam}"), "name_template: expected only the fields"),
+    "a directive that not every system has": (
+        plan(name_template="n-{scheduled_time:%s}"),
+        "name_template: expected strftime directives",
+    ),
+    "a name too long whatever the instance": (
+        plan(name_template="n" * 61 + "-{instance_name}{schedule}"),
+        "name_template: expected .*: it is too long",
+    ),
+    "a name too short whatever the instance": (
+        plan(name_template="n-{instance_id:.1}"),
+        "name_template: expected .*: it is too short",
+    ),
+    "a character that no name may have": (
+        plan(name_template="n {instance_name}"),
+        "name_template: expected .*: character ' ' at position 2",
+    ),
+    "a schedule in the template but not in the plan": (
+        plan(schedule=None),
+        "name_template: expected a value for '{schedule}'",
+    ),
+    "a template beside other wrong fields": (
+        {"select": {"tag": 1}, "timezone": "Mars", "name_template": "{nam}"},
+        "timezone: .*select.tag: .*name_template: .*scheduled_time: ",
+    ),
+    "a wrong schedule that the template has": (
+        plan(schedule="ü", name_template="{schedule}-{instance_name}"),
+        r"^invalid plan: schedule: expected [^|]*$",
+    ),
     "a malformed id": (plan(select={"instance_ids": ["short"]}), "select.instance_ids.0: expected"),
     "a string for ids": (plan(select={"instance_ids": ORDERS}), "select.instance_ids: expected"),
     "a number for a tag": (plan(select={"tags": {"env": 1}}), "select.tags.env: expected"),
@@ -204,6 +280,58 @@ def test_refused_credentials_fail_the_plan(deployment: Deployment) -> None:
     with pytest.raises(CredentialsRefused):
         deployment.invoke("dispatch_backups", plan())
     assert deployment.count("ConnectionUnusable") == 1
+
+
+def test_a_plan_without_a_time_is_rejected_since_its_repetition_would_be_another_run(deployment: Deployment) -> None:
+    with pytest.raises(InvalidRequest, match=r"scheduled_time: expected the time of the run, unless dry_run .* twice"):
+        deployment.invoke("dispatch_backups", {"schedule": "nightly"})
+    assert deployment.cloud.requests == []
+
+
+def test_a_dry_run_needs_no_time(deployment: Deployment) -> None:
+    assert len(deployment.invoke("dispatch_backups", {"dry_run": True})["queued"]) == 3
+
+
+def test_a_plan_from_the_queue_is_dispatched(deployment: Deployment) -> None:
+    assert deployment.invoke("dispatch_backups", sqs_batch(plan())) == {"batchItemFailures": []}
+    assert len(queued(deployment)) == 3
+
+
+def test_a_plan_from_the_queue_that_cannot_be_dispatched_now_is_received_again(deployment: Deployment) -> None:
+    deployment.cloud.add_fault(gaussdb_emulator.unavailable(3600))
+    response = deployment.invoke("dispatch_backups", sqs_batch(plan()))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert deployment.messages("PLAN_DLQ_URL") == []
+
+
+def test_a_wrong_plan_from_the_queue_is_dead_lettered_with_its_reason(deployment: Deployment) -> None:
+    body = plan(timezone="Mars")
+    assert deployment.invoke("dispatch_backups", sqs_batch(body)) == {"batchItemFailures": []}
+    [message] = deployment.messages("PLAN_DLQ_URL")
+    assert json.loads(message.body) == body
+    assert message.message_attributes["ErrorType"]["StringValue"] == "InvalidRequest"
+    assert [item["message"] for item in deployment.records] == [
+        "backup request rejected",
+        "backup request dead-lettered",
+    ]
+    assert deployment.count("BackupRejected") == 1
+
+
+def test_the_sample_of_a_queue_message_is_handled(deployment: Deployment) -> None:
+    event = sent_now(json.loads((SAMPLES / "queue_message.json").read_text()))
+    assert deployment.invoke("dispatch_backups", event) == {"batchItemFailures": []}
+    assert [body["name_template"] for body in queued(deployment)] == [
+        "nightly-orders-20261123-0230",
+        "nightly-billing-20261123-0230",
+    ]
+
+
+def test_an_absurd_attribute_of_a_plan_costs_its_neighbour_nothing(deployment: Deployment) -> None:
+    absurd = sqs_record(plan(), 1, message_attributes={"ScheduledTime": "0001-01-01T00:00:00+23:59"})
+    event = {"Records": [absurd, sqs_record(plan(), 2, SentTimestamp="-1"), sqs_record(plan(), 3)]}
+    assert deployment.invoke("dispatch_backups", event) == {"batchItemFailures": []}
+    assert len(queued(deployment)) == 6
+    assert len(deployment.messages("PLAN_DLQ_URL")) == 1
 
 
 @pytest.mark.parametrize("name", ["schedule", "dry_run"])

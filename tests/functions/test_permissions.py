@@ -29,6 +29,8 @@ BY_LAMBDA = {
 }
 """What Lambda itself does with the role: the event source, the on-failure destination, the log."""
 QUEUES = {
+    "plans": "PlanQueue",
+    "plans-dead": "PlanDeadLetterQueue",
     "requests": "BackupQueue",
     "requests-dead": "BackupDeadLetterQueue",
     "tracking": "TrackingQueue",
@@ -96,7 +98,10 @@ def work_everything(deployment: Deployment, calls: set[tuple[str, str]]) -> dict
             deployment.invoke(function, event)
         made.setdefault(function, set()).update(calls)
 
-    invoke("dispatch_backups", {"name_template": "nightly"})
+    invoke("dispatch_backups", {"scheduled_time": datetime.now(UTC).isoformat()})
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="instances", status=503))
+    invoke("dispatch_backups", sqs_batch({"scheduled_time": datetime.now(UTC).isoformat()}, {"select": 1}))
+    deployment.cloud.remove_fault()
     invoke("create_backup", request())
     deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.200019", times=1))
     invoke("create_backup", sqs_batch(request(STOCK), {"instance_id": "short"}))
@@ -107,7 +112,7 @@ def work_everything(deployment: Deployment, calls: set[tuple[str, str]]) -> dict
     building = {"backup_id": deployment.cloud.backups(ORDERS)[0].id, "deadline": (now + timedelta(hours=1)).isoformat()}
     invoke("track_backups", sqs_batch({**message, **times, **building, "begin_time": now.isoformat()}))
     tracked = {**message, **times, **building, "begin_time": now.isoformat()}
-    _open_and_close_the_circuit_breaker(deployment, lambda fails: invoke("dispatch_backups", {}, fails))
+    _open_and_close_the_circuit_breaker(deployment, lambda fails: invoke("dispatch_backups", {"dry_run": True}, fails))
     _open_and_close_the_circuit_breaker(
         deployment, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
     )
@@ -134,7 +139,7 @@ def test_each_role_allows_what_its_function_does_and_nothing_else(
         "dispatch_backups": "DispatchBackupsRole",
         "track_backups": "TrackBackupsRole",
     }
-    sources = {"create_backup": "BackupQueue", "track_backups": "TrackingQueue"}
+    sources = {"dispatch_backups": "PlanQueue", "create_backup": "BackupQueue", "track_backups": "TrackingQueue"}
     for function, role in roles.items():
         by_lambda = {(action, sources.get(function, "") if name == "queue" else name) for action, name in BY_LAMBDA}
         allowed = granted(role)
@@ -142,6 +147,14 @@ def test_each_role_allows_what_its_function_does_and_nothing_else(
         assert allowed - made[function] - by_lambda == set(), f"{function} does not need this"
 
 
+def test_the_role_of_the_schedules_may_send_to_their_target_and_to_their_dead_letter_queue_only() -> None:
+    schedules = [each for each in TEMPLATE["Resources"].values() if each["Type"] == "AWS::Scheduler::Schedule"]
+    targets = [schedule["Properties"]["Target"] for schedule in schedules]
+    queues = {_name(arn) for target in targets for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"])}
+    assert {target["RoleArn"]["Fn::GetAtt"][0] for target in targets} == {"SchedulesRole"}
+    assert granted("SchedulesRole") == {("sqs:SendMessage", queue) for queue in queues}
+
+
 def test_every_role_of_the_template_is_covered() -> None:
     roles = {name for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
-    assert roles == {"CreateBackupRole", "DispatchBackupsRole", "TrackBackupsRole"}
+    assert roles == {"CreateBackupRole", "DispatchBackupsRole", "TrackBackupsRole", "SchedulesRole"}

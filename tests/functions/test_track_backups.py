@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.aws.invocation import AWS_ATTEMPTS
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.tracking import parse_tracking_message
 from gaussdb_backup.errors import InvalidRequest
@@ -278,7 +279,7 @@ def test_a_bus_that_does_not_respond_is_called_once_for_all_events(
     with counting_connections() as (address, count):
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", address)
         deployment.invoke("track_backups", sqs_batch(*[message] * 25))
-        assert count() == 3  # the attempts of boto3
+        assert count() == AWS_ATTEMPTS
     assert deployment.count("StateChangeNotPublished") == 25
     assert deployment.records[-1]["cause"] == "ConnectionClosedError"
 

@@ -21,6 +21,8 @@ from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
 
 ROOT = Path(__file__).parents[2]
 QUEUES = {
+    "PLAN_QUEUE_URL": "plans",
+    "PLAN_DLQ_URL": "plans-dead",
     "BACKUP_QUEUE_URL": "requests",
     "BACKUP_DLQ_URL": "requests-dead",
     "TRACKING_QUEUE_URL": "tracking",

@@ -79,7 +79,7 @@ def emitted_telemetry() -> EmittedTelemetry:
     return EmittedTelemetry(
         records=tuple(line for line in lines if "_aws" not in line),
         units=dict(_places(documents)),
-        dimensions={"service": {document["service"] for document in documents}},
+        dimensions={name: {each[name] for each in documents if name in each} for name in ("service", "function")},
     )
 
 
@@ -94,6 +94,9 @@ def _emit_everything() -> list[dict[str, Any]]:
         _emit_requests(create)
         _emit_plan(dispatch)
         _emit_tracking(track)
+        for reporter in (create, dispatch, track):
+            with suppress(InvalidRequest), reporter.reporting_invocation(started_at=RUN):
+                raise ERRORS[0]
     return [json.loads(line) for line in buffer.getvalue().splitlines() if line.strip()]
 
 
@@ -105,6 +108,7 @@ def _emit_requests(reporter: Any) -> None:
         with suppress(type(error)), reporter.reporting_errors(attempt=1):
             raise error
         reporter.message_dead_lettered(error, message_id="m1", body=REQUEST.model_dump_json())
+        reporter.message_not_dead_lettered(error, message_id="m1", cause="AccessDenied")
 
 
 def _emit_plan(reporter: Any) -> None:
@@ -114,7 +118,9 @@ def _emit_plan(reporter: Any) -> None:
         Decision(Action.SKIPPED, ORDERS, "orders", reason="it is frozen"),
         Decision(Action.REJECTED, ORDERS, reason="the project has no such instance"),
     ]
-    reporter.plan_dispatched(decisions, dry_run=False)
+    reporter.plan_dispatched(decisions, {}, dry_run=False)
+    reporter.plan_dispatched(decisions, {ORDERS: "AccessDenied"}, dry_run=False)
+    reporter.plan_dispatched([], {}, dry_run=False)
 
 
 def _emit_tracking(reporter: Any) -> None:

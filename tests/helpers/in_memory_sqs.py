@@ -5,6 +5,7 @@ Held to the behaviour of moto's SQS by `tests/adapters/test_in_memory_sqs.py`.
 
 import hashlib
 import heapq
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+MAX_MESSAGE_BYTES = 1_048_576
+"""Of the body and the names, types and values of the attributes together (Amazon SQS, "Message quotas")."""
+NOT_ALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that neither a body nor an attribute may have (Amazon SQS API, SendMessage)."""
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 
 
@@ -50,6 +55,7 @@ class InMemoryQueue:
         if self.failures:
             self.failures -= 1
             raise _error("InternalFailure", "SendMessage")
+        _check_content(body, attributes or {})
         self._sent += 1
         now = self.clock()
         self.messages[self._sent] = StoredMessage(body, now, now + delay, dict(attributes or {}), self._sent)
@@ -219,6 +225,15 @@ def _number(receipt_handle: str, operation: str, default: int | None = None) -> 
     if default is None:
         raise _error("ReceiptHandleIsInvalid", operation)
     return default
+
+
+def _check_content(body: str, attributes: Mapping[str, Any]) -> None:
+    values = [value["StringValue"] for value in attributes.values()]
+    types = [value["DataType"] for value in attributes.values()]
+    if sum(len(text.encode()) for text in (body, *attributes, *types, *values)) > MAX_MESSAGE_BYTES or "" in values:
+        raise _error("InvalidParameterValue", "SendMessage")
+    if any(NOT_ALLOWED.search(text) for text in (body, *values)):
+        raise _error("InvalidMessageContents", "SendMessage")
 
 
 def _check_batch(entries: Sequence[Mapping[str, Any]], operation: str) -> None:

@@ -30,7 +30,7 @@ from tests.helpers.in_memory_sqs import InMemoryQueue, InMemorySqs
 
 SECRET = "gaussdb-backup/default"
 VISIBILITY_TIMEOUT_SECONDS = 1080
-CREATE_BATCH_SIZE, TRACK_BATCH_SIZE = 5, 100
+DISPATCH_BATCH_SIZE, CREATE_BATCH_SIZE, TRACK_BATCH_SIZE = 1, 5, 100
 """Those of the template."""
 
 
@@ -74,8 +74,6 @@ class Function:
     context: Context = field(default_factory=Context)
 
     def __call__(self, event: Any) -> Any:
-        if hasattr(self.app, "handle_plan"):
-            return self.app.handle_plan(event, self.context, self.dependencies)
         if hasattr(self.app, "handle_request"):
             handle = self.app.handle_batch if "Records" in event else self.app.handle_request
             return handle(event, self.context, self.dependencies)
@@ -92,6 +90,14 @@ class Scenario:
     table: Any
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
     _dynamodb_lock: Any = field(default_factory=RLock)
+
+    @property
+    def plans(self) -> InMemoryQueue:
+        return self.sqs.queue(self.environment["PLAN_QUEUE_URL"])
+
+    @property
+    def dead_plans(self) -> InMemoryQueue:
+        return self.sqs.queue(self.environment["PLAN_DLQ_URL"])
 
     @property
     def requests(self) -> InMemoryQueue:
@@ -129,6 +135,10 @@ class Scenario:
     def source(self, queue: InMemoryQueue, function: Callable[[Any], Any], batch_size: int) -> EventSourceMapping:
         return EventSourceMapping(queue.url, function, sqs=self.sqs, batch_size=batch_size)
 
+    def deliver_plans(self, function: Callable[[Any], Any], batch_size: int = DISPATCH_BATCH_SIZE) -> bool:
+        """Deliver one batch of plans; false if none is visible."""
+        return self._deliver(self.plans, function, batch_size)
+
     def deliver_requests(self, function: Callable[[Any], Any], batch_size: int = CREATE_BATCH_SIZE) -> bool:
         """Deliver one batch of requests; false if none is visible."""
         return self._deliver(self.requests, function, batch_size)
@@ -143,13 +153,15 @@ class Scenario:
         return bool(delivery)
 
     def run(self, hours: float = 12) -> None:
-        """Deliver from both queues, moving the clock to whatever comes next, until all is done or the time is over."""
+        """Deliver from all queues, moving the clock to whatever comes next, until all is done or the time is over."""
+        dispatch = self.function("dispatch_backups")
         create, track = self.function("create_backup"), self.function("track_backups")
         end = self.clock() + timedelta(hours=hours)
         while self.clock() < end:
-            if self.deliver_requests(create) or self.deliver_tracking(track):
+            if self.deliver_plans(dispatch) or self.deliver_requests(create) or self.deliver_tracking(track):
                 continue
-            next_visible = [when for queue in (self.requests, self.tracking) if (when := queue.next_visible())]
+            queues = (self.plans, self.requests, self.tracking)
+            next_visible = [when for queue in queues if (when := queue.next_visible())]
             if not next_visible:
                 return
             self.move_to(max(self.clock(), min(next_visible)))

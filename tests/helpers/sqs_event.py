@@ -28,3 +28,9 @@ def sqs_record(
 def sqs_batch(*bodies: Any) -> dict[str, Any]:
     """A batch of messages, numbered from 1."""
     return {"Records": [sqs_record(body, number) for number, body in enumerate(bodies, 1)]}
+
+
+def sent_now(event: dict[str, Any]) -> dict[str, Any]:
+    """A batch whose messages were sent just now: a sample's are older than any start window."""
+    now = {"SentTimestamp": str(int(time.time() * 1000))}
+    return {"Records": [{**record, "attributes": record["attributes"] | now} for record in event["Records"]]}

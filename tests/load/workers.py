@@ -27,6 +27,8 @@ from tests.helpers.scenario import CREATE_BATCH_SIZE, TRACK_BATCH_SIZE, VISIBILI
 KEY = b"load"
 MAX_SECONDS = 600
 QUEUES = {
+    "PLAN_QUEUE_URL": f"{URL}plans",
+    "PLAN_DLQ_URL": f"{URL}plans-dead",
     "BACKUP_QUEUE_URL": f"{URL}requests",
     "BACKUP_DLQ_URL": f"{URL}requests-dead",
     "TRACKING_QUEUE_URL": f"{URL}tracking",

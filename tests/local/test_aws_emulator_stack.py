@@ -124,8 +124,7 @@ def test_pseudo_parameters_are_resolved(running: aws_emulator.LocalAws) -> None:
 
 
 def test_the_payload_of_the_schedule_has_the_parameters(running: aws_emulator.LocalAws) -> None:
-    schedule = running.stack.event("DispatchBackupsFunction", "ScheduleV2")
-    payload = json.loads(running.stack.resolve(schedule["Input"]))
+    payload = json.loads(running.stack.schedule_input("NightlySchedule"))
     assert payload["select"] == {"instance_ids": None, "name_pattern": "*", "tags": {}}
     assert payload["connection"] == "default"
     assert payload["scheduled_time"] == "<aws.scheduler.scheduled-time>"

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def client(cloud: Cloud, server: Running) -> Iterator[httpx.Client]:
 
 def create(client: httpx.Client, name: str = "nightly") -> httpx.Response:
     return client.post(f"{PATH}/create", json={"instance_id": ORDERS, "name": name})
+
+
+def test_a_response_is_dated_once_by_the_clouds_own_clock(client: httpx.Client, cloud: Cloud) -> None:
+    cloud.advance(timedelta(hours=-3))
+    [date] = client.get(PATH).headers.get_list("Date")
+    assert abs(cloud.now() - parsedate_to_datetime(date)) < timedelta(seconds=5)
 
 
 def test_a_drop_after_commit_closes_the_connection_and_leaves_the_backup(client: httpx.Client, cloud: Cloud) -> None:

@@ -12,11 +12,36 @@ import pytest
 
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup
-from gaussdb_backup.errors import CredentialsRefused, InstanceBusy, InvalidRequest, NameTaken, TryLater
+from gaussdb_backup.errors import (
+    CredentialsRefused,
+    FixRequest,
+    InstanceBusy,
+    InvalidRequest,
+    NameTaken,
+    TooManyBackups,
+    TryLater,
+)
 from gaussdb_backup.operations.create import CreateResult, Execution, Outcome, create_backup
 from local import gaussdb_emulator
 from tests.helpers.clock import RUN, Clock
 from tests.helpers.gaussdb import ORDERS, STOCK, Source, by_key, make_api, make_cloud
+
+
+class Api:
+    """The emulator's API, which shows its clock in each response, with some calls of a test's own."""
+
+    def __init__(self, inner: Any, skew: timedelta | None, calls: dict[str, Any]) -> None:
+        self.clock_skew: timedelta | None = None
+        self._inner = inner
+        self._skew = skew
+        self._calls = calls
+
+    def list_backups(self, **filters: Any) -> Iterator[Backup]:
+        yield from self._calls.get("list_backups", self._inner.list_backups)(**filters)
+        self.clock_skew = self._skew
+
+    def __getattr__(self, name: str) -> Any:
+        return self._calls.get(name) or getattr(self._inner, name)
 
 
 @dataclass
@@ -28,6 +53,9 @@ class Setup:
 
     rules: dict[str, Any] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    skew: timedelta = timedelta(0)
+    shows_its_clock: bool = True
+    maximum_per_day: int = 24
     result: dict[str, Any] | None = None
     entered: list[dict[str, str]] = field(default_factory=list)
     remaining_times: list[timedelta] = field(default_factory=list)
@@ -37,17 +65,26 @@ class Setup:
     log_fields: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cloud = make_cloud(self.clock, **self.rules)
+        self.cloud = make_cloud(lambda: self.clock() + self.skew, **self.rules)
 
-    def request(self, run: datetime = RUN, *, api: Any = None, **fields: Any) -> CreateResult:
-        data = {"instance_id": ORDERS, "name_template": "nightly", "scheduled_time": run.isoformat(), **fields}
+    def api(self, **calls: Any) -> "Api":
+        return Api(
+            make_api(self.cloud, Source(by_key()), now=self.clock), self.skew if self.shows_its_clock else None, calls
+        )
+
+    def request(
+        self, run: datetime = RUN, *, api: Any = None, is_time_given: bool = True, **fields: Any
+    ) -> CreateResult:
+        given = {"scheduled_time": run.isoformat()} if is_time_given else {}
+        data = {"instance_id": ORDERS, "name_template": "nightly", **given, **fields}
         return create_backup(
             parse_backup_request(data, default_time=run, now=self.clock()),
-            api=api or make_api(self.cloud, Source(by_key())),
+            api=api or self.api(),
             idempotency=self,
             tracker=self,
             reporter=self,
             now=self.clock,
+            maximum_per_day=self.maximum_per_day,
             remaining_time=timedelta(minutes=3),
         )
 
@@ -151,13 +188,80 @@ def test_last_weeks_backup_of_the_same_name_is_never_adopted() -> None:
     assert setup.names() == ["nightly", "nightly"]
 
 
-@pytest.mark.parametrize(("minutes", "outcome"), [(14.9, Outcome.ADOPTED), (15.1, Outcome.CREATED)])
-def test_clocks_may_differ_by_a_quarter_of_an_hour(minutes: float, outcome: Outcome) -> None:
+def add_namesake(setup: Setup, began: datetime, **fields: Any) -> str:
+    """Add an earlier backup; `began` is by the API's clock."""
+    past = gaussdb_emulator.PastBackup(**{"instance_id": ORDERS, "name": "nightly", "begin_time": began, **fields})
+    [backup_id] = setup.cloud.add_backups(past)
+    return backup_id
+
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+SKEWS = {
+    "clocks agree": (timedelta(0), True, -MINUTE),
+    "the API is 10 minutes behind": (-10 * MINUTE, True, -11 * MINUTE),
+    "the API is 10 minutes ahead": (10 * MINUTE, True, 9 * MINUTE),
+    "a response without a date": (timedelta(0), False, -15 * MINUTE),
+}
+
+
+@pytest.mark.parametrize(("skew", "shows_its_clock", "bound"), SKEWS.values(), ids=SKEWS)
+@pytest.mark.parametrize("is_time_given", [True, False])
+def test_a_namesake_that_began_before_the_run_less_the_clock_skew_is_never_adopted(
+    skew: timedelta, shows_its_clock: bool, bound: timedelta, is_time_given: bool
+) -> None:
+    for seconds, outcome in ((0, Outcome.ADOPTED), (-1, Outcome.CREATED)):
+        setup = Setup(skew=skew, shows_its_clock=shows_its_clock)
+        setup.clock.move(minutes=1)
+        earliest = RUN + bound - (5 * MINUTE if is_time_given else 0 * MINUTE)
+        add_namesake(setup, earliest + seconds * SECOND)
+        assert setup.request(is_time_given=is_time_given).outcome is outcome
+
+
+@pytest.mark.parametrize("skew", [-10 * MINUTE, 0 * MINUTE, 10 * MINUTE], ids=str)
+@pytest.mark.parametrize("is_time_given", [True, False])
+def test_whatever_the_clocks_a_function_killed_after_the_post_leaves_one_backup(
+    skew: timedelta, is_time_given: bool
+) -> None:
+    setup = Setup(skew=skew)
+    first = setup.request(is_time_given=is_time_given)
+    for minutes in (1, 18, 200):
+        setup.clock.now = RUN + minutes * MINUTE
+        again = setup.request(is_time_given=is_time_given)
+        assert (again.outcome, again.backup.id) == (Outcome.ADOPTED, first.backup.id)
+    assert setup.names() == ["nightly"]
+
+
+@pytest.mark.parametrize("minutes", [2, 14])
+def test_a_second_request_without_a_time_minutes_later_gets_a_backup_of_its_own(minutes: int) -> None:
     setup = Setup()
-    setup.cloud.add_backups(
-        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="nightly", begin_time=RUN - timedelta(minutes=minutes))
-    )
-    assert setup.request().outcome is outcome
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    first = setup.request(RUN, is_time_given=False)
+    setup.clock.move(minutes=minutes)
+    second = setup.request(setup.clock(), is_time_given=False)
+    assert second.outcome is Outcome.CREATED
+    assert second.backup.id != first.backup.id
+
+
+def test_a_date_that_no_signature_would_survive_is_not_believed() -> None:
+    for skew in (timedelta(days=-20_000), timedelta(hours=8)):
+        setup = Setup()
+        add_namesake(setup, RUN - timedelta(days=7))
+        api = Api(make_api(setup.cloud), skew, {})
+        first = setup.request(api=api)
+        assert (first.outcome, setup.request(api=api).backup.id) == (Outcome.CREATED, first.backup.id)
+
+
+def test_a_namesake_without_a_begin_time_is_adopted_only_if_the_api_lists_it_as_begun_late_enough() -> None:
+    for began, outcome in ((RUN - timedelta(hours=3), Outcome.CREATED), (RUN, Outcome.ADOPTED)):
+        setup = Setup()
+        add_namesake(setup, began)
+        listed = make_api(setup.cloud).list_backups
+
+        def without_times(listed: Any = listed, **filters: Any) -> Any:
+            return (backup.model_copy(update={"begin_time": None}) for backup in listed(**filters))
+
+        assert setup.request(api=setup.api(list_backups=without_times)).outcome is outcome
 
 
 def test_another_instances_or_an_automatic_backup_of_the_same_name_is_not_adopted() -> None:
@@ -178,7 +282,7 @@ def test_two_runs_that_read_alike_when_daylight_saving_ends_get_a_backup_each() 
     summer = datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=0).astimezone(UTC)
     winter = datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=1).astimezone(UTC)
     assert winter - summer == timedelta(hours=1)
-    fields = {"name_template": "nightly-{scheduled_time:%Y%m%d-%H%M}", "timezone": "Europe/Berlin"}
+    fields: dict[str, Any] = {"name_template": "nightly-{scheduled_time:%Y%m%d-%H%M}", "timezone": "Europe/Berlin"}
     results = []
     for run in (summer, winter):
         setup.clock.now = run
@@ -200,12 +304,21 @@ def test_runs_of_a_template_without_a_time_get_a_backup_each_and_the_same_run_on
     assert setup.names() == ["nightly", "nightly"]
 
 
-def test_a_request_ahead_of_its_time_gets_one_backup_however_often_it_is_made() -> None:
-    setup = Setup()
-    run = RUN + timedelta(minutes=59)
-    first = setup.request(run)
-    setup.clock.move(minutes=40)
-    assert setup.request(run).backup.id == first.backup.id
+@pytest.mark.parametrize("skew", [-10 * MINUTE, 0 * MINUTE, 10 * MINUTE], ids=str)
+def test_a_request_ahead_of_its_time_gets_one_backup_however_often_it_is_made(skew: timedelta) -> None:
+    setup = Setup(skew=skew)
+    run = RUN + 5 * MINUTE
+
+    def lose_the_response(**fields: Any) -> Any:
+        make_api(setup.cloud).create_backup(**fields)
+        setup.cloud.add_fault(gaussdb_emulator.unavailable(30))
+        raise TryLater("no response", may_have_taken_effect=True)
+
+    with pytest.raises(TryLater):
+        setup.request(run, api=setup.api(create_backup=lose_the_response))
+    for minutes in (1, 5, 6, 60):
+        setup.clock.now = RUN + minutes * MINUTE
+        assert setup.request(run).outcome is Outcome.ADOPTED
     assert setup.names() == ["nightly"]
 
 
@@ -281,6 +394,23 @@ def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     assert raised.value.may_have_taken_effect
 
 
+@pytest.mark.parametrize("is_time_given", [True, False])
+def test_two_executions_at_once_after_the_loss_of_the_table_end_in_one_backup(is_time_given: bool) -> None:
+    setup = Setup()
+    results: list[CreateResult] = []
+
+    def list_and_be_overtaken(**filters: Any) -> list[Backup]:
+        listed = list(make_api(setup.cloud).list_backups(**filters))
+        if not results:
+            results.append(setup.request(is_time_given=is_time_given))
+        return listed
+
+    late = setup.request(api=setup.api(list_backups=list_and_be_overtaken), is_time_given=is_time_given)
+    assert (results[0].outcome, late.outcome) == (Outcome.CREATED, Outcome.ADOPTED)
+    assert late.backup.id == results[0].backup.id
+    assert setup.names() == ["nightly"]
+
+
 def test_an_instance_that_is_busy_with_another_backup_is_reported_as_busy() -> None:
     setup = Setup()
     setup.request(name_template="another")
@@ -327,17 +457,6 @@ def test_the_name_of_an_instance_that_is_not_there_is_an_error_of_the_request() 
         Setup().request(instance_id="f" * 32, name_template="{instance_name}")
 
 
-class Api:
-    """The emulator's API with some calls of a test's own."""
-
-    def __init__(self, inner: Any, **calls: Any) -> None:
-        self._inner = inner
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:
-        return self._calls.get(name) or getattr(self._inner, name)
-
-
 def test_an_api_that_ignores_the_begin_time_makes_no_old_backup_stand_for_this_run() -> None:
     setup = Setup()
     setup.cloud.add_backups(
@@ -348,13 +467,24 @@ def test_an_api_that_ignores_the_begin_time_makes_no_old_backup_stand_for_this_r
     def list_all(*, begin_time: Any, **filters: Any) -> Any:
         return api.list_backups(**filters)
 
-    assert setup.request(api=Api(api, list_backups=list_all)).outcome is Outcome.CREATED
+    assert setup.request(api=setup.api(list_backups=list_all)).outcome is Outcome.CREATED
+
+
+def test_an_api_that_ignores_the_instance_lets_no_backup_of_another_be_adopted_or_counted() -> None:
+    setup = Setup(maximum_per_day=1)
+    add_namesake(setup, RUN, instance_id=STOCK)
+    api = make_api(setup.cloud)
+
+    def list_all(*, instance_id: str, **filters: Any) -> Any:
+        return api.list_backups(**filters)
+
+    assert setup.request(api=setup.api(list_backups=list_all)).outcome is Outcome.CREATED
 
 
 def test_an_api_that_ignores_the_id_gives_no_request_another_instances_name() -> None:
     setup = Setup()
     api = make_api(setup.cloud)
-    every_instance = Api(api, list_instances=lambda **_: api.list_instances())
+    every_instance = setup.api(list_instances=lambda **_: api.list_instances())
     result = setup.request(instance_id=STOCK, name_template="{instance_name}", api=every_instance)
     assert result.backup.name == "stock---bung-"
 
@@ -365,3 +495,64 @@ def test_an_error_that_leaves_nothing_open_costs_no_second_list() -> None:
     with pytest.raises(TryLater):
         setup.request()
     assert len(setup.cloud.calls("list")) == 1
+
+
+# The limit per instance and day
+
+
+def request_often(setup: Setup, times: int, every: timedelta) -> None:
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    for number in range(times):
+        setup.clock.now = RUN + number * every
+        setup.request(setup.clock(), name_template=f"number-{number}")
+
+
+def test_more_backups_of_an_instance_in_a_day_than_the_limit_are_rejected_with_the_reason() -> None:
+    setup = Setup()
+    expected = r"24 manual backups .* of at most 24 .*MAXIMUM_BACKUPS_PER_DAY"
+    with pytest.raises(TooManyBackups, match=expected) as raised:
+        request_often(setup, 50, MINUTE)
+    assert isinstance(raised.value, FixRequest)
+    assert len(setup.names()) == len(setup.cloud.calls("create")) == 24
+    assert setup.request(setup.clock(), instance_id=STOCK).outcome is Outcome.CREATED
+
+
+def test_backups_that_the_operator_made_by_hand_count_automatic_ones_and_those_of_others_do_not() -> None:
+    setup = Setup(maximum_per_day=2)
+    for hours, fields in ((1, {}), (2, {"type": "auto"}), (3, {"instance_id": STOCK}), (4, {"status": "FAILED"})):
+        add_namesake(setup, RUN - timedelta(hours=hours), name="by-hand", **fields)
+    with pytest.raises(TooManyBackups):
+        setup.request()
+    setup.maximum_per_day = 3
+    assert setup.request().outcome is Outcome.CREATED
+
+
+def test_a_request_that_has_its_backup_already_gets_it_whatever_the_limit() -> None:
+    setup = Setup(maximum_per_day=1)
+    first = setup.request()
+    setup.clock.move(hours=1)
+    assert setup.request().backup.id == first.backup.id
+
+
+def test_a_backup_each_hour_stays_within_the_default_even_if_some_are_late() -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    for hour in range(72):
+        run = RUN + timedelta(hours=hour)
+        setup.clock.now = run + timedelta(minutes=29 if hour % 7 == 0 else 0)
+        assert setup.request(run).outcome is Outcome.CREATED
+
+
+def test_a_run_of_long_ago_counts_the_backups_of_today() -> None:
+    setup = Setup(maximum_per_day=1)
+    add_namesake(setup, RUN - timedelta(days=5), name="of-that-day")
+    run = RUN - timedelta(days=5)
+    assert setup.request(run).outcome is Outcome.CREATED
+    with pytest.raises(TooManyBackups):
+        setup.request(run - timedelta(days=1), name_template="another")
+
+
+def test_the_limit_costs_no_call_of_its_own() -> None:
+    setup = Setup()
+    setup.request()
+    assert [len(setup.cloud.calls(operation)) for operation in ("list", "create")] == [1, 1]

@@ -24,10 +24,13 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def stack(template: dict[str, Any]) -> Stack:
-    """The template resolved without being created: `Ref` returns a logical id, `GetAtt` an id and an attribute."""
+    """The template resolved without being created: `Ref` returns a logical id, `GetAtt` an id and an attribute.
+
+    With the schedule enabled, so that every alarm exists.
+    """
     ids = {name: name for name in template["Resources"]}
     attributes = {f"{name}.{attribute}": f"{name}.{attribute}" for name in ids for attribute in ATTRIBUTES}
-    return Stack(template, default_parameters(template), ids, attributes)
+    return Stack(template, default_parameters(template) | {"ScheduleState": "ENABLED"}, ids, attributes)
 
 
 @pytest.fixture(scope="session")

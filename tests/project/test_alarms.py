@@ -48,7 +48,8 @@ def test_every_application_metric_of_an_alarm_is_emitted_by_the_code(alarms: dic
     assert application
     for namespace, name, dimensions in application:
         assert (namespace, frozenset(dimensions), name) in emitted_telemetry().units, name
-        assert set(dimensions.values()) == emitted_telemetry().dimensions["service"]
+        for dimension, value in dimensions.items():
+            assert value in emitted_telemetry().dimensions[dimension]
 
 
 def test_every_aws_metric_of_an_alarm_belongs_to_a_resource_of_the_stack(alarms: dict[str, Any], stack: Stack) -> None:
@@ -63,46 +64,12 @@ def test_every_aws_metric_of_an_alarm_belongs_to_a_resource_of_the_stack(alarms:
 
 def test_every_metric_of_a_failure_has_an_alarm(alarms: dict[str, Any]) -> None:
     """A new metric needs an alarm, or a reason here."""
-    assert {metric for metric in Metric if monitored(alarms, "GaussDBBackup", metric.value)} - {
-        Metric.BACKUP_DEFERRED
-    } == set(Metric) - set(EXPECTED)
-
-
-def test_a_single_failure_is_enough(alarms: dict[str, Any]) -> None:
-    application = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "GaussDBBackup"]
-    assert application
-    for alarm in application:
-        assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
-            "Sum",
-            "GreaterThanThreshold",
-            0,
-        )
-        assert alarm["EvaluationPeriods"] == 1
-
-
-def test_no_alarm_goes_off_because_of_a_deferred_request(alarms: dict[str, Any]) -> None:
-    """An alarm reads deferrals only to subtract them from the errors that they cause."""
-    for alarm in alarms.values():
-        names = {item["Id"]: item["MetricStat"]["Metric"]["MetricName"] for item in metric_stats(alarm)}
-        if "BackupDeferred" in {*names.values(), alarm.get("MetricName")}:
-            assert names == {"errors": "Errors", "deferred": "BackupDeferred"}
-            assert alarm["Metrics"][0]["Expression"] == "errors - FILL(deferred, 0)"
+    read = {metric for metric in Metric if monitored(alarms, "GaussDBBackup", metric.value)}
+    assert read == set(Metric) - set(EXPECTED)
 
 
 def metric_stats(alarm: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [item for item in alarm.get("Metrics", []) if "MetricStat" in item]
-
-
-def test_deferrals_are_subtracted_from_the_errors_of_functions_that_fail_by_them(alarms: dict[str, Any]) -> None:
-    """track_backups succeeds whatever the API does; the others fail an invocation that is deferred."""
-    subtracting = {
-        dimensions["FunctionName"]
-        for alarm in alarms.values()
-        if "BackupDeferred" in [name for _, name, _ in metrics_of(alarm)]
-        for _, _, dimensions in metrics_of(alarm)
-        if "FunctionName" in dimensions
-    }
-    assert subtracting == monitored(alarms, "AWS/Lambda", "Errors") - {"TrackBackupsFunction"}
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
@@ -150,9 +117,20 @@ def test_every_alarm_notifies_the_topic(alarms: dict[str, Any]) -> None:
 def test_only_the_alarm_of_a_lasting_condition_notifies_when_it_is_over(alarms: dict[str, Any]) -> None:
     """A failed backup does not become good because no further one fails."""
     for name, alarm in alarms.items():
-        lasting = {namespace for namespace, _, _ in metrics_of(alarm)} != {"GaussDBBackup"}
+        of_application = {namespace for namespace, _, _ in metrics_of(alarm)} == {"GaussDBBackup"}
+        lasting = not of_application or int(alarm["EvaluationPeriods"]) > 1
         assert alarm.get("OKActions", []) == (["BackupNotifications"] if lasting else []), name
 
 
-def test_missing_data_is_no_alarm(alarms: dict[str, Any]) -> None:
-    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+def test_only_a_missing_run_is_an_alarm_by_missing_data(alarms: dict[str, Any]) -> None:
+    breaching = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"}
+    assert breaching == {"RunMissingAlarm"}
+
+
+def test_cloudwatch_accepts_the_periods(alarms: dict[str, Any], template: dict[str, Any]) -> None:
+    """All periods of an alarm together are at most a day, or seven days if one is an hour or more."""
+    longest = template["Parameters"]["MaximumHoursBetweenRuns"]["MaxValue"]
+    for name, alarm in alarms.items():
+        [period] = {item["MetricStat"]["Period"] for item in metric_stats(alarm)} or {alarm["Period"]}
+        periods = longest if name == "RunMissingAlarm" else alarm["EvaluationPeriods"]
+        assert period * periods <= (7 * 86_400 if period >= 3600 else 86_400), name

@@ -71,9 +71,12 @@ def shown(widgets: list[dict[str, Any]], title: str) -> list[list[Any]]:
 def test_every_application_metric_on_the_dashboard_is_emitted_by_the_code(widgets: list[dict[str, Any]]) -> None:
     application = [row for row in rows(widgets) if row[0] == "GaussDBBackup"]
     assert application
-    for namespace, name, dimension, value, *_ in application:
-        assert (namespace, frozenset({dimension}), name) in emitted_telemetry().units, name
-        assert {value} == emitted_telemetry().dimensions[dimension]
+    for namespace, name, *rest in application:
+        words = [word for word in rest if isinstance(word, str)]
+        dimensions = dict(zip(words[::2], words[1::2], strict=True))
+        assert (namespace, frozenset(dimensions), name) in emitted_telemetry().units, name
+        for dimension, value in dimensions.items():
+            assert value in emitted_telemetry().dimensions[dimension]
 
 
 def test_every_application_metric_is_on_the_dashboard(widgets: list[dict[str, Any]]) -> None:

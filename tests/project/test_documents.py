@@ -114,7 +114,7 @@ def test_the_samples_of_a_request_and_its_response_are_what_the_code_has() -> No
 
 def test_the_samples_of_a_plan_and_its_response_are_what_the_code_has() -> None:
     plan, response = samples("plan")
-    parse_plan(plan, default_time=NOW, now=NOW)
+    parse_plan(plan, now=NOW)
     assert set(response) == {"scheduled_time", "dry_run", *(action.value for action in Action)}
 
 
@@ -150,7 +150,7 @@ def test_the_event_is_described_as_it_is_published() -> None:
     page = section(reference_page("logs_and_metrics"), "Events")
     assert f"source `{SOURCE}`" in page
     assert f"detail-type `{DETAIL_TYPE}`" in " ".join(page.split())
-    assert set(json.loads(code_blocks(page, "json")[0])) == set(event_of(Status.COMPLETED))
+    assert set(json.loads(code_blocks(page, "json")[0])) == {"service", *event_of(Status.COMPLETED)}
 
 
 def test_every_class_of_error_that_dead_letters_a_message_is_listed() -> None:

@@ -13,27 +13,23 @@ LAYER = ROOT / "layers" / "gaussdb_backup"
 OF_EVERY_FUNCTION = {
     *("aws.batching", "aws.circuit_breaker", "aws.invocation", "aws.messages", "aws.queues", "aws.secrets"),
     "bootstrap.common",
-    *(
-        "domain.backup_request",
-        "domain.circuit_breaker",
-        "domain.connection",
-        "domain.deadline",
-        "domain.models",
-        "domain.validation",
-    ),
+    *("domain.backup_request", "domain.circuit_breaker", "domain.connection", "domain.deadline", "domain.models"),
+    *("domain.naming", "domain.validation"),
     "errors",
     *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
-    *("huawei.paging", "huawei.session", "huawei.signing"),
+    *("huawei.network", "huawei.paging", "huawei.redaction", "huawei.session", "huawei.signing", "huawei.transport"),
     "settings",
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }
 OF_ONE_FUNCTION = {
     "create_backup": {
-        *("aws.consumer", "aws.idempotency", "aws.tracker", "bootstrap.create"),
-        *("domain.naming", "domain.retry_policy", "domain.tracking", "operations.create", "telemetry.create"),
+        *("aws.consumer", "aws.first_seen", "aws.idempotency", "aws.tracker", "bootstrap.create"),
+        *("domain.adoption", "domain.daily_limit", "domain.retry_policy", "domain.tracking"),
+        *("operations.create", "telemetry.create"),
     },
     "dispatch_backups": {
-        *("bootstrap.dispatch", "domain.naming", "domain.plan", "operations.dispatch", "telemetry.dispatch"),
+        *("aws.consumer", "bootstrap.dispatch", "domain.plan", "domain.retry_policy"),
+        *("operations.dispatch", "telemetry.dispatch"),
     },
     "track_backups": {
         *("aws.event_bus", "bootstrap.track", "domain.retry_policy", "domain.tracking"),

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
-from local.aws_emulator.stack import PSEUDO_PARAMETERS, Stack
+from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
@@ -60,8 +60,10 @@ def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, A
         events.put_rule(Name=name, EventPattern=json.dumps(rule["EventPattern"]))
         attributes = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
-    assert not any(EventBus("default", client=events).publish([event_of(status) for status in Status]))
-    detail = json.dumps(event_of(Status.FAILED))
+    assert not any(
+        EventBus("default", service=STACK_NAME, client=events).publish([event_of(status) for status in Status])
+    )
+    detail = json.dumps({"service": STACK_NAME, **event_of(Status.FAILED)})
     for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
     notified = [
@@ -88,7 +90,8 @@ def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(templat
     for name in names:
         [target] = events.list_targets_by_rule(Rule=name)["Targets"]
         assert target["Arn"] == topic
-        assert "https://wiki.example/runbook#backup-" in target["InputTransformer"]["InputTemplate"]
+        last = target["InputTransformer"]["InputTemplate"].splitlines()[-1]
+        assert re.fullmatch(r'"More: runbook, section Backup [a-z]+: https://wiki.example/runbook"', last)
 
 
 def test_rules_match_the_source_the_detail_type_and_the_bus_of_the_code(
@@ -121,7 +124,7 @@ def test_a_field_that_may_be_unknown_ends_its_line_after_a_label(rules: dict[str
 
 @pytest.mark.parametrize("bare", [False, True], ids=["all known", "little known"])
 def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_runbook(
-    rules: dict[str, Any], root: Path, *, bare: bool
+    rules: dict[str, Any], stack: Stack, root: Path, *, bare: bool
 ) -> None:
     runbook = (root / "docs" / "operations.md").read_text()
     for rule in rules.values():
@@ -131,7 +134,8 @@ def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_
         assert status in text.splitlines()[0]
         assert all(word in text for word in (ORDERS, detail["backup_id"], detail["backup_name"], detail["connection"]))
         assert "What to do: " in text
-        assert text.endswith(f"docs/operations.md#backup-{status.lower()}")
+        section = f"Backup {status.lower()}"
+        assert text.endswith(f"runbook, section {section}: {stack.parameters['RunbookUrl']}")
         assert f"### Backup {status.lower()}" in runbook
         assert not re.search(r"[<>{}]|None|null", text)
 
@@ -166,8 +170,15 @@ def test_the_subscription_exists_only_with_an_address(template: dict[str, Any], 
     assert template["Resources"][subscription]["Properties"]["Endpoint"] == {"Ref": "NotificationEmail"}
 
 
-@pytest.mark.parametrize("address", ['say "no"', "a\\b", "<x>", "two words"])
+@pytest.mark.parametrize("address", ['say "no"', "a\\b", "<x>", "two\nlines", ""])
 def test_a_runbook_address_that_would_break_the_texts_is_rejected(template: dict[str, Any], address: str) -> None:
     pattern = template["Parameters"]["RunbookUrl"]["AllowedPattern"]
     assert not re.fullmatch(pattern, address)
     assert re.fullmatch(pattern, "https://wiki.example/a?b=c&d")
+
+
+def test_the_default_names_the_file_of_the_runbook_and_no_address(template: dict[str, Any], root: Path) -> None:
+    """The application does not know where its repository is read: an address is given by the operator."""
+    default = template["Parameters"]["RunbookUrl"]["Default"]
+    assert (root / default.partition(" ")[0]).is_file()
+    assert default.endswith(" in the repository of gaussdb-backup")

@@ -53,7 +53,8 @@ def test_the_receive_count_allows_deferring_a_request_for_its_start_window(
 ) -> None:
     _, window = bounds(template, "StartWindowSeconds")
     needed = receives(window, first=FIRST_RETRY_DELAY, longest=MAX_RETRY_DELAY)
-    assert needed * RESERVE <= queues["BackupQueue"]["RedrivePolicy"]["maxReceiveCount"]
+    for queue in ("PlanQueue", "BackupQueue"):
+        assert needed * RESERVE <= queues[queue]["RedrivePolicy"]["maxReceiveCount"]
 
 
 def test_sqs_accepts_the_receive_counts(queues: dict[str, Any]) -> None:
@@ -63,7 +64,12 @@ def test_sqs_accepts_the_receive_counts(queues: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("queue", "deadline"), [("TrackingQueue", "TrackDeadlineSeconds"), ("BackupQueue", "StartWindowSeconds")]
+    ("queue", "deadline"),
+    [
+        ("TrackingQueue", "TrackDeadlineSeconds"),
+        ("PlanQueue", "StartWindowSeconds"),
+        ("BackupQueue", "StartWindowSeconds"),
+    ],
 )
 def test_a_message_is_retained_past_its_deadline_and_in_the_dead_letter_queue_until_an_operator_can_act(
     template: dict[str, Any], queues: dict[str, Any], queue: str, deadline: str

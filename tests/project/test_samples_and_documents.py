@@ -42,7 +42,8 @@ PLANS = sorted((ROOT / "events" / "dispatch_backups").glob("*.json"))
 
 @pytest.mark.parametrize("sample", PLANS, ids=lambda path: path.stem)
 def test_each_sample_of_dispatch_backups_is_a_plan(sample: Path) -> None:
-    parse_plan(json.loads(sample.read_text()), default_time=NOW, now=NOW)
+    for data in requests_of(json.loads(sample.read_text())):
+        parse_plan(data, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,10 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
 ) -> None:
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     stack = Stack(template, {**defaults, **parameters})
-    text = stack.resolve(stack.event("DispatchBackupsFunction", "ScheduleV2")["Input"])
+    text = stack.schedule_input("NightlySchedule")
     data = json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z"))
     assert data["select"] == select
-    plan = parse_plan(data, default_time=NOW, now=NOW)
+    plan = parse_plan(data, now=NOW)
     assert plan.scheduled_time == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     ids = plan.select.instance_ids or ("c" * 32,)
     tags = dict(plan.select.tags)

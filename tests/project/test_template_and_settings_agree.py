@@ -37,7 +37,7 @@ def test_each_function_has_a_role_and_a_log_group_of_its_own(template: dict[str,
     functions = of_type(template, "AWS::Serverless::Function").values()
     roles = [function["Role"]["Fn::GetAtt"][0] for function in functions]
     groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
-    assert sorted(roles) == sorted(of_type(template, "AWS::IAM::Role"))
+    assert sorted([*roles, "SchedulesRole"]) == sorted(of_type(template, "AWS::IAM::Role"))
     assert sorted(groups) == sorted(of_type(template, "AWS::Logs::LogGroup"))
     assert len(set(roles)) == len(set(groups)) == len(functions)
 
@@ -50,7 +50,7 @@ def test_every_queue_is_encrypted_and_is_or_has_a_dead_letter_queue(template: di
         for queue in queues.values()
         if "RedrivePolicy" in queue
     }
-    envelopes = {schedule["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for schedule in schedules(template)}
+    envelopes = {schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for schedule in schedules(template)}
     assert targets | envelopes == {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
     assert targets & envelopes == set()
 
@@ -75,11 +75,14 @@ def consumers(template: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, 
     ]
 
 
-def test_a_message_stays_invisible_for_six_times_the_functions_timeout(template: dict[str, Any]) -> None:
+def test_a_message_stays_invisible_for_six_times_the_functions_timeout_and_the_batching_window(
+    template: dict[str, Any],
+) -> None:
     queues = of_type(template, "AWS::SQS::Queue")
     for function, event in consumers(template):
         timeout = function.get("Timeout", template["Globals"]["Function"]["Timeout"])
-        assert queues[event["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"] >= 6 * timeout
+        window = event.get("MaximumBatchingWindowInSeconds", 0)
+        assert queues[event["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"] >= 6 * timeout + window
 
 
 def test_every_consumer_reports_batch_item_failures_and_has_a_maximum_concurrency(template: dict[str, Any]) -> None:
@@ -95,18 +98,27 @@ def test_functions_have_the_runtime_and_the_architecture_of_sam_local(template: 
 
 
 def schedules(template: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        event["Properties"]
-        for function in of_type(template, "AWS::Serverless::Function").values()
-        for event in function.get("Events", {}).values()
-        if event["Type"] == "ScheduleV2"
-    ]
+    return list(of_type(template, "AWS::Scheduler::Schedule").values())
 
 
-def test_every_schedule_has_a_zone_a_retry_policy_and_a_dead_letter_queue(template: dict[str, Any]) -> None:
+def test_every_schedule_has_a_zone_a_group_a_retry_policy_and_a_dead_letter_queue(template: dict[str, Any]) -> None:
     assert schedules(template)
     for schedule in schedules(template):
-        assert {"ScheduleExpressionTimezone", "RetryPolicy", "DeadLetterConfig"} <= set(schedule)
+        assert "ScheduleExpressionTimezone" in schedule
+        assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+        assert {"RetryPolicy", "DeadLetterConfig"} <= set(schedule["Target"])
+
+
+def test_every_schedule_targets_a_queue_that_a_function_consumes(template: dict[str, Any]) -> None:
+    consumed = [event["Queue"] for _, event in consumers(template)]
+    assert all(schedule["Target"]["Arn"] in consumed for schedule in schedules(template))
+
+
+def test_only_schedules_of_the_stacks_group_may_take_their_role(template: dict[str, Any]) -> None:
+    [statement] = of_type(template, "AWS::IAM::Role")["SchedulesRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    group = {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}
+    assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == group
 
 
 def test_every_function_folder_is_in_the_template(template: dict[str, Any], root: Path) -> None:

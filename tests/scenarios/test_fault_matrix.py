@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from tests.helpers.aws_faults import fail
 from tests.helpers.clock import RUN
 from tests.helpers.crash import CRASH_POINTS, Crash, crash_at, raise_crash
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
+from tests.helpers.in_memory_sqs import MAX_MESSAGE_BYTES
 from tests.helpers.scenario import Scenario, start_scenario
 
 FLEET = (ORDERS, STOCK, BILLING)
@@ -148,15 +150,22 @@ def test_redriven_messages_make_their_backups_once(scenario: Scenario) -> None:
 
 
 def test_a_message_without_a_time_keeps_its_run_when_it_is_dead_lettered(scenario: Scenario) -> None:
+    """Its backup is made while every response is lost; redriven after the start window, it is found."""
     scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=None))
-    scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
-    scenario.requests.send(json.dumps({"instance_id": ORDERS, "name_template": "nightly"}))
+    scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503, times=None))
+    scenario.requests.send(json.dumps({"instance_id": ORDERS, "name_template": "nightly-{scheduled_time}"}))
+    scenario.run()
+    [dead] = scenario.dead_letters.messages.values()
+    assert datetime.fromisoformat(dead.reason["ScheduledTime"]) == RUN
     scenario.cloud.remove_fault()
-    scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=1))
-    create = scenario.function("create_backup")
-    scenario.deliver_requests(create)
-    [item] = scenario.tracking.messages.values()
-    assert json.loads(item.body)["scheduled_time"] == "2026-11-23T01:30:00Z"
+    scenario.move_to(scenario.clock() + timedelta(hours=10))
+    scenario.requests.send(dead.body, attributes=dead.attributes)
+    scenario.dead_letters.messages.clear()
+    scenario.run()
+    [backup] = scenario.cloud.backups(ORDERS)
+    assert backup.name == "nightly-20261123T013000Z"
+    assert list(scenario.final_statuses()) == [backup.id]
+    assert scenario.requests.messages == scenario.dead_letters.messages == {}
 
 
 def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -> None:
@@ -208,16 +217,50 @@ def test_a_function_that_ends_at_once_leaves_one_backup(scenario: Scenario, poin
     assert scenario.requests.messages == scenario.tracking.messages == scenario.dead_letters.messages == {}
 
 
-def test_a_message_that_the_dead_letter_queue_does_not_take_is_retried_soon(scenario: Scenario) -> None:
+def test_a_message_that_the_dead_letter_queue_does_not_take_is_retried_after_a_growing_delay(
+    scenario: Scenario,
+) -> None:
     scenario.requests.send("no JSON")
-    scenario.dead_letters.failures = 1
+    scenario.dead_letters.failures = 2
     create = scenario.function("create_backup")
-    scenario.deliver_requests(create)
-    [message] = scenario.requests.messages.values()
-    assert message.visible_at - scenario.clock() == timedelta(seconds=5)
-    scenario.move_to(message.visible_at)
+    for seconds in (22, 45):
+        scenario.deliver_requests(create)
+        [message] = scenario.requests.messages.values()
+        assert message.visible_at - scenario.clock() == timedelta(seconds=seconds)
+        scenario.move_to(message.visible_at)
     scenario.deliver_requests(create)
     assert (scenario.requests.messages, len(scenario.dead_letters.messages)) == ({}, 1)
+
+
+@pytest.mark.parametrize("error_code", ["x" * 1_200_000, "DBS.\x00\x1f1"], ids=["1.2 MB", "control characters"])
+def test_a_request_refused_with_an_odd_code_is_dead_lettered_at_once(scenario: Scenario, error_code: str) -> None:
+    body = json.dumps({"error_code": error_code, "error_msg": "\x00no"})
+    scenario.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=400, body=body))
+    send_requests(scenario, ORDERS)
+    scenario.deliver_requests(scenario.function("create_backup"))
+    assert (scenario.requests.messages, len(scenario.dead_letters.messages)) == ({}, 1)
+
+
+def test_a_message_of_a_mebibyte_is_dead_lettered(scenario: Scenario) -> None:
+    scenario.requests.send("x" * (MAX_MESSAGE_BYTES - 500))
+    scenario.deliver_requests(scenario.function("create_backup"))
+    assert (scenario.requests.messages, len(scenario.dead_letters.messages)) == ({}, 1)
+
+
+def test_a_message_that_ends_its_function_each_time_is_dead_lettered_when_its_start_window_is_over(
+    scenario: Scenario,
+) -> None:
+    send_requests(scenario, ORDERS)
+    function = scenario.function("create_backup")
+    crashing = replace(function, dependencies=crash_at(CRASH_POINTS[0], function.dependencies, raise_crash))
+    while not scenario.dead_letters.messages:
+        with suppress(Crash):
+            scenario.deliver_requests(crashing)
+        scenario.move_to(scenario.requests.next_visible() or scenario.clock())
+    [dead] = scenario.dead_letters.messages.values()
+    assert dead.reason["ErrorType"] == dead.reason["ErrorCode"] == "PoisonMessage"
+    assert timedelta(hours=4) < scenario.clock() - RUN < timedelta(hours=4, minutes=30)
+    assert scenario.requests.messages == {}
 
 
 def test_with_its_time_nearly_over_a_function_leaves_its_messages_for_the_next_soon(scenario: Scenario) -> None:
@@ -237,4 +280,4 @@ def test_a_defect_in_the_handling_of_one_failed_message_holds_up_no_other(scenar
     scenario.deliver_requests(replace(create, dependencies=replace(create.dependencies, consumer=consumer)))
     assert manual(scenario) == [ORDERS]
     [message] = scenario.requests.messages.values()
-    assert (message.body, message.visible_at - scenario.clock()) == ("no JSON", timedelta(seconds=5))
+    assert (message.body, message.visible_at - scenario.clock()) == ("no JSON", timedelta(seconds=22))

@@ -69,6 +69,50 @@ WRONG: dict[str, tuple[dict[str, Any] | str, str]] = {
     "an endpoint with a query": ({**KEY, "endpoint": "https://host/?x=1"}, "endpoint"),
     "an endpoint with a password": ({**KEY, "endpoint": "https://u:hush@host"}, "endpoint"),
     "an endpoint with a bad port": ({**KEY, "endpoint": "https://host:port"}, "endpoint"),
+    "an endpoint with an empty query": ({**KEY, "endpoint": "https://host?"}, "endpoint"),
+    "an endpoint with an empty fragment": ({**KEY, "endpoint": "https://host/#"}, "endpoint"),
+    "an endpoint with an empty label": ({**KEY, "endpoint": "https://a..b"}, "endpoint"),
+    "an endpoint with a dot in front": ({**KEY, "endpoint": "https://.b"}, "endpoint"),
+    "an endpoint with a dot at the end": ({**KEY, "endpoint": "https://a.b."}, "endpoint"),
+    "an endpoint with a long label": ({**KEY, "endpoint": f"https://{'a' * 64}.b"}, "endpoint"),
+    "an endpoint with a long host": ({**KEY, "endpoint": f"https://{'a.' * 200}b"}, "endpoint"),
+    "an endpoint with a hyphen in front": ({**KEY, "endpoint": "https://-a.b"}, "endpoint"),
+    "an endpoint of other letters": ({**KEY, "endpoint": "https://münchen.de"}, "endpoint"),
+    "an endpoint with a bad address": ({**KEY, "endpoint": "https://1.2.3.400"}, "endpoint"),
+    "an endpoint with a short address": ({**KEY, "endpoint": "https://1.2.3"}, "endpoint"),
+    "an endpoint with a bad IPv6 address": ({**KEY, "endpoint": "https://[::1::2]"}, "endpoint"),
+    "an endpoint with an open bracket": ({**KEY, "endpoint": "https://[::1"}, "endpoint"),
+    "an endpoint with a line break": ({**KEY, "endpoint": "https://host\n"}, "endpoint"),
+    "an endpoint with port 0": ({**KEY, "endpoint": "https://host:0"}, "endpoint"),
+    "an endpoint with port 65536": ({**KEY, "endpoint": "https://host:65536"}, "endpoint"),
+    "an endpoint with an empty port": ({**KEY, "endpoint": "https://host:"}, "endpoint"),
+    "an endpoint with a backslash": ({**KEY, "endpoint": "https://host\\@other"}, "endpoint"),
+    "an endpoint with an empty user": ({**KEY, "endpoint": "https://@host"}, "endpoint"),
+    "an endpoint of 20 kB": ({**KEY, "endpoint": "https://" + "hush" * 5000}, "endpoint"),
+    "IAM with an empty label": ({**USER, "iam_endpoint": "https://a..b"}, "iam_endpoint"),
+    "an endpoint without TLS in capitals": ({**KEY, "endpoint": "HTTP://127.0.0.1:8080"}, "endpoint"),
+    **{
+        f"{key} with {name}": ({**KEY, key: value}, key)
+        for key in ("access_key", "secret_key", "security_token")
+        for name, value in {
+            "a line break at its end": "hush\n",
+            "a carriage return in it": "hu\rsh-hush",
+            "a blank before it": " hush",
+            "a blank at its end": "hush ",
+            "a tab in it": "hush\thush",
+            "null": "hush\0",
+            "other letters": "hüsh-hush",
+            "half a character": "hush\ud800",
+            "delete": "hush\x7f",
+            "a blank of another width": "hush\u00a0",
+        }.items()
+    },
+    "a project with a line break": ({**KEY, "project_id": KEY["project_id"] + "\n"}, "project_id"),
+    "a project of other digits": ({**KEY, "project_id": "\u0660" * 32}, "project_id"),
+    "a password with a line break": ({**USER, "password": "hush-hush\n"}, "password"),
+    "a password with half a character": ({**USER, "password": "hush\ud800"}, "password"),
+    "a security token beside a password": ({**USER, "security_token": "hush"}, "security_token"),
+    "a value for a key": ({**KEY, "hush-hush-key": "secret_key"}, "SecretString"),
     "an endpoint with a space": ({**KEY, "endpoint": "https://ho st"}, "endpoint"),
     "an endpoint without TLS": ({**KEY, "endpoint": "http://127.0.0.1:8080"}, "endpoint"),
     "IAM without TLS": ({**USER, "iam_endpoint": "http://127.0.0.1:8080"}, "iam_endpoint"),
@@ -97,7 +141,33 @@ def test_what_is_wrong_with_a_secret_is_named_by_its_key_and_shows_no_value(
     assert "hush" not in repr(raised.value) + str(raised.value)
     assert "connection 'default'" in str(raised.value)
     assert raised.value.__cause__ is None
-    assert raised.value.__context__ is None or raised.value.__suppress_context__
+    assert raised.value.__context__ is None  # it would keep the secret for as long as the error is kept
+    assert len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "parsed"),
+    [
+        ("https://host", "https://host"),
+        ("https://A.B-c.example:8443/", "https://a.b-c.example:8443"),
+        ("https://xn--mnchen-3ya.de", "https://xn--mnchen-3ya.de"),
+        ("https://10.0.0.1:65535", "https://10.0.0.1:65535"),
+        ("https://[2001:db8::1]:443", "https://[2001:db8::1]:443"),
+    ],
+)
+def test_each_kind_of_host_is_an_endpoint(endpoint: str, parsed: str) -> None:
+    assert parse({**KEY, "endpoint": endpoint}).endpoint == parsed
+
+
+def test_a_security_token_beside_a_password_is_refused_with_both_named() -> None:
+    with pytest.raises(InvalidConnection, match="security_token: .*beside user_name and password"):
+        parse({**USER, "security_token": "hush"})
+
+
+def test_a_password_may_have_blanks_and_any_characters() -> None:
+    credentials = parse({**USER, "password": " pässwörd "}).credentials
+    assert isinstance(credentials, PasswordUser)
+    assert credentials.password.get_secret_value() == " pässwörd "
 
 
 def test_local_runs_may_use_http() -> None:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.domain.backup_request import DEFAULT_NAME_TEMPLATE
-from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
-from gaussdb_backup.errors import FieldProblem, InvalidRequest
+from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, render_backup_name, uses_instance_name
+from gaussdb_backup.errors import InvalidRequest
 
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
 RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -25,6 +24,7 @@ def render(template: str, **fields: Any) -> str:
     ("template", "fields", "name"),
     [
         (DEFAULT_NAME_TEMPLATE, {}, "auto-d8e6ca5a-20261123T013000Z"),
+        (DEFAULT_NAME_TEMPLATE, {"timezone": "Europe/Berlin"}, "auto-d8e6ca5a-20261123T013000Z"),
         ("backup-1", {}, "backup-1"),
         ("{schedule}-{instance_name}", {"schedule": "nightly", "instance_name": "orders"}, "nightly-orders"),
         ("x-{instance_name}", {"instance_name": "orders (übung) 1"}, "x-orders---bung--1"),
@@ -33,7 +33,6 @@ def render(template: str, **fields: Any) -> str:
         ("t-{scheduled_time}", {}, "t-20261123T013000Z"),
         ("t-{scheduled_time}", {"timezone": "America/New_York"}, "t-20261122T203000"),
         ("t-{scheduled_time:%Y%%}".replace("%%", ""), {}, "t-2026"),
-        ("t-{scheduled_time:now}", {}, "t-now"),
         ("a" * 64, {}, "a" * 64),
     ],
 )
@@ -60,7 +59,6 @@ def test_a_template_renders_to_a_name(template: str, fields: dict[str, Any], nam
         ("{scheduled_time:%}", "a letter after the last %"),
         ("x-\ud800", "'x-\\ud800' (3 characters)"),
         ("a" * 65, "(65 characters): it is too long"),
-        ("t-{scheduled_time:%Y%%}", "character '%' at position 7"),
         ("abc", "(3 characters): it is too short"),
         ("1abc", "begins with '1'"),
         ("_abc", "begins with '_'"),
@@ -79,32 +77,29 @@ def test_what_is_wrong_with_a_template_is_named(template: str, named: str) -> No
     assert [problem.field for problem in raised.value.problems] == ["name_template"]
 
 
-FIELDS = "{instance_id}, {instance_name}, {schedule}, {scheduled_time}"
-
-
-@pytest.mark.parametrize(
-    ("template", "expected", "given"),
-    [
-        ("{x}", f"only the fields {FIELDS}", "'{x}'"),
-        ("a}", "Python format syntax", "'a}' (Single '}' encountered in format string)"),
-        ("{instance_id!r}", "no conversions", "'!r' in '{instance_id!r}'"),
-        ("{instance_id:{schedule}}", "no fields inside a field", "'{instance_id:{schedule}}'"),
-        ("{schedule}-x", "a value for '{schedule}'", "a request whose schedule is not known"),
-        ("{scheduled_time:%}", "a letter after the last %", "'{scheduled_time:%}'"),
-        ("{scheduled_time:%1d}", "strftime directives that mean the same everywhere", "'%1' in '%1d'"),
-        ("{scheduled_time:%\n}", "strftime directives that mean the same everywhere", "'%\\n' in '%\\n'"),
-        (
-            "abc",
-            "a template that renders to 4 to 64 characters, a letter first, then letters, digits, - or _",
-            "'abc' (3 characters): it is too short",
-        ),
-    ],
-)
-def test_the_error_says_what_a_template_may_have_and_what_it_has(template: str, expected: str, given: str) -> None:
+def test_all_faults_of_a_template_are_named_at_once_each_kind_with_all_that_have_it() -> None:
+    template = "{schedule}{x}{y}{instance_id!r}{instance_id:>9}{scheduled_time:%s%1%}{instance_name:{z}}"
     with pytest.raises(InvalidRequest) as raised:
         render(template)
-    assert raised.value.problems == (FieldProblem("name_template", expected, given),)
-    assert str(raised.value).startswith("invalid backup request: name_template: ")
+    assert [(problem.field, problem.given) for problem in raised.value.problems] == [
+        ("name_template", given)
+        for given in (
+            "'a request whose schedule is not known'",
+            "'{x}, {y}'",
+            "'!r'",
+            "'{instance_id:>9}'",
+            "'%s, %1'",
+            "'{scheduled_time:%s%1%}'",
+            "'{instance_name:{z}}'",
+            "'a request whose instance_name is not known'",
+        )
+    ]
+
+
+def test_a_huge_number_of_faults_does_not_make_a_huge_message() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        render("".join(f"{{{number}}}" for number in range(10_000)))
+    assert len(str(raised.value)) < 400
 
 
 @given(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.domain.retry_policy import backoff_delay, is_poison, retry_delay
+from gaussdb_backup.domain.retry_policy import backoff_delay, find_start_problem, retry_delay
 from gaussdb_backup.errors import (
     CircuitBreakerOpen,
     CredentialsRefused,
@@ -15,6 +15,8 @@ from gaussdb_backup.errors import (
     InstanceBusy,
     InvalidRequest,
     NameTaken,
+    PoisonMessage,
+    StartWindowMissed,
     TryLater,
 )
 
@@ -41,9 +43,8 @@ def test_what_can_never_succeed_is_not_retried(error: Exception) -> None:
 )
 def test_everything_else_is_retried_until_its_maximum_age(error: Exception) -> None:
     assert delay_after(error) == timedelta(seconds=30)
-    assert delay_after(error, age=4 * 3600 - 10) == timedelta(seconds=10)
-    assert delay_after(error, age=4 * 3600 - 0.5) == timedelta(seconds=1)
-    assert delay_after(error, age=4 * 3600) is None
+    assert delay_after(error, age=4 * 3600 - 70) == timedelta(seconds=10)
+    assert delay_after(error, age=4 * 3600 - 60) is None
 
 
 @pytest.mark.parametrize(
@@ -56,16 +57,33 @@ def test_delays_grow_with_jitter(attempt: int, jitter: float, seconds: float) ->
 def test_the_delay_that_the_api_requests_is_honoured() -> None:
     assert delay_after(TryLater("x", retry_after=timedelta(minutes=20))) == timedelta(minutes=20)
     assert delay_after(TryLater("x", retry_after=timedelta(seconds=1))) == timedelta(seconds=30)
-    assert delay_after(TryLater("x", retry_after=timedelta(hours=1)), age=3.5 * 3600) == timedelta(minutes=30)
+    assert delay_after(TryLater("x", retry_after=timedelta(hours=1)), age=3.5 * 3600) == timedelta(minutes=29)
+
+
+def test_the_last_retry_is_received_in_time_where_the_start_window_is_short() -> None:
+    window = timedelta(seconds=100)
+    delay = retry_delay(TryLater("x"), attempt=1, age=timedelta(seconds=80), max_age=window, jitter=1.0)
+    assert delay == timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(
-    ("attempt", "hours", "poison"), [(1, 100, False), (2, 5, False), (2, 5.1, True), (500, 5.1, True)]
+    ("attempt", "hours", "problem"),
+    [
+        (1, 3.9, None),
+        (500, 4, None),
+        (1, 4.1, StartWindowMissed),
+        (1, 41, StartWindowMissed),
+        (4, 4.1, StartWindowMissed),
+        (5, 4.1, PoisonMessage),
+        (60, 4.5, PoisonMessage),
+        (60, 41, StartWindowMissed),
+    ],
 )
-def test_a_message_received_again_long_after_its_maximum_age_is_poison(
-    attempt: int, hours: float, poison: bool
+def test_a_message_older_than_its_start_window_is_not_started(
+    attempt: int, hours: float, problem: type[Exception] | None
 ) -> None:
-    assert is_poison(attempt=attempt, age=timedelta(hours=hours), max_age=MAX_AGE) is poison
+    found = find_start_problem(attempt=attempt, age=timedelta(hours=hours), max_age=MAX_AGE)
+    assert type(found) is (problem or type(None))
 
 
 FIRST, MAXIMUM = timedelta(seconds=60), timedelta(seconds=600)

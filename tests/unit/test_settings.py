@@ -23,7 +23,12 @@ OF_CREATE = {
     "TRACK_FIRST_DELAY_SECONDS": "60",
     "TRACK_DEADLINE_SECONDS": "21600",
 }
-OF_DISPATCH = {"BACKUP_QUEUE_URL": f"{QUEUE}requests"}
+OF_DISPATCH = {
+    "PLAN_QUEUE_URL": f"{QUEUE}plans",
+    "PLAN_DLQ_URL": f"{QUEUE}plans-dead",
+    "START_WINDOW_SECONDS": "14400",
+    "BACKUP_QUEUE_URL": f"{QUEUE}requests",
+}
 OF_TRACK = {
     "TRACKING_QUEUE_URL": f"{QUEUE}tracking",
     "TRACKING_DLQ_URL": f"{QUEUE}tracking-dead",
@@ -64,6 +69,15 @@ def test_a_function_needs_its_own_settings_and_no_other_functions(model: type[Se
 def test_a_timeout_must_be_a_duration(seconds: str) -> None:
     with pytest.raises(InvalidSettings, match="HTTP_TIMEOUT_SECONDS"):
         read_settings(DispatchSettings, {**COMMON, **OF_DISPATCH, "HTTP_TIMEOUT_SECONDS": seconds})
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "501", "1.5", "many", "1e3"])
+def test_the_limit_of_backups_per_day_is_a_number_from_1_to_500(number: str) -> None:
+    with pytest.raises(InvalidSettings, match="MAXIMUM_BACKUPS_PER_DAY: expected a whole number from 1 to 500"):
+        read_settings(CreateSettings, {**COMMON, **OF_CREATE, "MAXIMUM_BACKUPS_PER_DAY": number})
+    settings = read_settings(CreateSettings, {**COMMON, **OF_CREATE, "MAXIMUM_BACKUPS_PER_DAY": "500"})
+    assert settings.maximum_backups_per_day == 500
+    assert read_settings(CreateSettings, {**COMMON, **OF_CREATE}).maximum_backups_per_day == 24
 
 
 def test_settings_do_not_change() -> None:

@@ -3,7 +3,8 @@
 GaussDBBackupError
 ├── FixRequest               the request can never succeed as it is: correct it
 │   ├── InvalidRequest       … because one or more of its fields are wrong
-│   └── NameTaken            … because an older backup has the name
+│   ├── NameTaken            … because an older backup has the name
+│   └── TooManyBackups       … because its instance has had as many as may be made in a day
 ├── FixConfiguration         settings, secret or permissions: an operator must act
 │   ├── InvalidSettings      … the function's environment
 │   ├── InvalidConnection    … the connection's secret: missing or malformed
@@ -12,9 +13,10 @@ GaussDBBackupError
 ├── TryLater                 nothing is wrong with the request: repeat it after a while
 │   ├── InstanceBusy         … another operation runs on the instance
 │   ├── CircuitBreakerOpen   … no call is made, since it might be one refused call too many
-│   ├── PoisonMessage        … the message has ended its function again and again
 │   └── StateChangeRefused   … the event bus takes no event
 └── GiveUp                   repeating will not help, and neither will another request
+    └── StartWindowMissed    … the message was received after its start window
+        └── PoisonMessage    … having ended its function again and again
 
 Which class an API response becomes is decided in one place, `huawei/error_table.py`.
 """
@@ -86,6 +88,10 @@ class NameTaken(FixRequest):
     """Another backup of the instance has the name."""
 
 
+class TooManyBackups(FixRequest):
+    """The instance has had as many manual backups as may be made in a day."""
+
+
 class FixConfiguration(GaussDBBackupError):
     """An operator must change settings, a secret or permissions."""
 
@@ -141,13 +147,17 @@ class CircuitBreakerOpen(TryLater):
         self.is_refused = is_refused
 
 
-class PoisonMessage(TryLater):
-    """Each function that received the message ended before it had finished with it."""
-
-
 class StateChangeRefused(TryLater):
     """The event bus refuses the event of a final status, which is logged and counted already."""
 
 
 class GiveUp(GaussDBBackupError):
     """Neither repeating nor another request will help; a person must act."""
+
+
+class StartWindowMissed(GiveUp):
+    """A message was received so long after it was sent that it is not started: perhaps its function was stopped."""
+
+
+class PoisonMessage(StartWindowMissed):
+    """Each function that received the message ended before it had finished with it, until its start window was over."""

@@ -60,6 +60,7 @@ class CreateSettings(Settings):
     backup_queue_url: QueueUrl
     backup_dlq_url: QueueUrl
     start_window_seconds: PositiveDuration
+    maximum_backups_per_day: int = Field(default=24, ge=1, le=500, description="a whole number from 1 to 500")
     tracking_queue_url: QueueUrl
     track_first_delay_seconds: FirstDelay
     track_deadline_seconds: PositiveDuration
@@ -68,6 +69,9 @@ class CreateSettings(Settings):
 class DispatchSettings(Settings):
     """The settings of `dispatch_backups`."""
 
+    plan_queue_url: QueueUrl
+    plan_dlq_url: QueueUrl
+    start_window_seconds: PositiveDuration
     backup_queue_url: QueueUrl
 
 

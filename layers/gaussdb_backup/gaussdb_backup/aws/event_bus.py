@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from gaussdb_backup.aws.batching import Refusal, send_in_batches
 from gaussdb_backup.telemetry.log_fields import to_json
 
@@ -19,32 +17,20 @@ DETAIL_TYPE = "GaussDB Backup State Change"
 class EventBus:
     """One bus of this account."""
 
-    def __init__(self, name: str, *, client: "EventBridgeClient") -> None:
+    def __init__(self, name: str, *, service: str, client: "EventBridgeClient") -> None:
+        """`service` is a field of each event, so that rules tell the events of two stacks apart."""
         self._name = name
+        self._service = service
         self._client = client
 
     def publish(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         """Publish one event for each detail; return for each why the bus refused it, or `None`.
 
-        Publishing again after a failure elsewhere repeats events: delivery is at least once. Once a call got no
-        response or was refused as a whole, no further call is made: with a bus that does not respond, each would take
-        as long.
+        Publishing again after a failure elsewhere repeats events: delivery is at least once.
         """
-        calls = _Calls(self._name, self._client)
-        return send_in_batches(details, calls.put)
+        return send_in_batches([{"service": self._service, **detail} for detail in details], self._put)
 
-
-class _Calls:
-    """The calls for the events of one `publish`."""
-
-    def __init__(self, name: str, client: "EventBridgeClient") -> None:
-        self._name = name
-        self._client = client
-        self._failure: Refusal = None
-
-    def put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
-        if self._failure:
-            return [self._failure] * len(details)
+    def _put(self, details: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         entries = [
             {
                 "Source": SOURCE,
@@ -55,15 +41,5 @@ class _Calls:
             }
             for detail in details
         ]
-        try:
-            response = self._client.put_events(Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError) as error:
-            self._failure = _code(error)
-            return [self._failure] * len(details)
+        response = self._client.put_events(Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         return [entry.get("ErrorCode") for entry in response["Entries"]]
-
-
-def _code(error: BotoCoreError | ClientError) -> str:
-    """Return AWS's code (AccessDeniedException), or the class where there was no response (ConnectTimeoutError)."""
-    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
-    return code or type(error).__name__

@@ -13,15 +13,18 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemNotFoundError,
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.batching import to_refusal
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 RECORD_TTL = timedelta(hours=2)
-"""How long the result of a request is saved. Longer than a request may be ahead of its time, after which the list
-alone could not distinguish its backup from that of an earlier run."""
+"""How long the result of a request is saved: far longer than a list may lag behind the creation of a backup, after
+which the list alone shows which backup is that of a request, and than Lambda and SQS take to deliver a request again
+whose response was lost."""
 KEY_PREFIX = "request"
 COMPLETED, EXPIRED = "COMPLETED", "EXPIRED"
 ATTEMPTS = 3
@@ -105,7 +108,7 @@ class Idempotency:
         except IdempotencyItemAlreadyExistsError:
             raise
         except Exception as error:
-            cause = type(error).__name__
+            cause = to_refusal(error) if isinstance(error, BotoCoreError | ClientError) else type(error).__name__
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
 
 

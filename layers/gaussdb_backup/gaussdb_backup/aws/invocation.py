@@ -5,10 +5,12 @@ from typing import Protocol
 
 from gaussdb_backup.domain.deadline import Deadline
 
-RESERVE = timedelta(seconds=20)
+AWS_CONNECT_TIMEOUT, AWS_READ_TIMEOUT, AWS_ATTEMPTS = timedelta(seconds=1), timedelta(seconds=4), 2
+"""Of one call of AWS: so short that a function gets an error before its own time is over."""
+RESERVE = 2 * AWS_ATTEMPTS * (AWS_CONNECT_TIMEOUT + AWS_READ_TIMEOUT)
 """What is kept back of a function's time, for what it does after the last call of the API: the calls of AWS that save
-results, dead-letter messages and make the others visible again. A function with less than a minute keeps back a third
-of it."""
+results, dead-letter messages and make the others visible again. Two of them may be to a service that does not respond.
+A function with less than three times that keeps back a third of its time."""
 
 
 class Context(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeIs
 
+from gaussdb_backup.domain.models import EARLIEST, LATEST
 from gaussdb_backup.domain.validation import parse_object, shorten
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest
 
@@ -17,7 +18,7 @@ class Message:
     """One delivery of a queue message. `sent_at` is the same at each delivery; `attempt` counts them from 1.
 
     `scheduled_time` is that of the run which the message belongs to if its body names none: when it was first sent,
-    even if it has been in a dead-letter queue since.
+    even if it has been in a dead-letter queue since. `problem` is what is wrong with the message as SQS passed it on.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Message:
     sent_at: datetime
     scheduled_time: datetime
     attempt: int
+    problem: InvalidRequest | None = None
 
 
 def is_batch(event: object) -> TypeIs[dict[str, Any]]:
@@ -34,12 +36,16 @@ def is_batch(event: object) -> TypeIs[dict[str, Any]]:
 
 
 def parse_batch(event: object) -> list[Message]:
-    """Return the messages of a batch. Raises `InvalidRequest` when the event is none, or has none."""
+    """Return the messages of a batch; a malformed one has a `problem`, and costs no other anything.
+
+    Raises `InvalidRequest` when the event is no batch: when none of its records could be named to Lambda.
+    """
     records = event["Records"] if is_batch(event) else None
-    if not isinstance(records, list) or not records or not all(_is_message(record) for record in records):
+    named = [record for record in records if _has_id(record)] if isinstance(records, list) else []
+    if not named:
         expected = "a list of one or more queue messages"
         raise InvalidRequest("event", [FieldProblem("Records", expected, shorten(records) if records else "none")])
-    return [_parse_message(record) for record in records]
+    return [_parse_message(record) for record in named]
 
 
 def parse_bodies[T](
@@ -50,6 +56,8 @@ def parse_bodies[T](
     malformed: dict[Message, GaussDBBackupError] = {}
     for message in batch:
         try:
+            if message.problem:
+                raise message.problem
             parsed[message] = parse(parse_object(message.body, subject))
         except InvalidRequest as error:
             malformed[message] = error
@@ -61,27 +69,56 @@ def batch_response(failed: Iterable[Message]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
 
-def _is_message(record: object) -> bool:
-    if not isinstance(record, dict) or not isinstance(record.get("attributes"), dict):
-        return False
-    return all(isinstance(record.get(key), str) for key in ("messageId", "receiptHandle", "body"))
+def _has_id(record: object) -> TypeIs[dict[str, Any]]:
+    return isinstance(record, dict) and isinstance(record.get("messageId"), str)
 
 
 def _parse_message(record: Mapping[str, Any]) -> Message:
-    attributes = record["attributes"]
-    sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, tz=UTC)
+    attributes = _get(record, "attributes", dict, {})
+    sent_at = _parse_milliseconds(attributes.get("SentTimestamp"))
+    texts = {key: _get(record, key, str, None) for key in ("receiptHandle", "body")}
+    problems = [FieldProblem(key, "a text", shorten(record.get(key))) for key, text in texts.items() if text is None]
+    if sent_at is None:
+        given = shorten(attributes.get("SentTimestamp"))
+        problems.append(FieldProblem("SentTimestamp", "milliseconds of a time from 2000 to 2099", given))
     return Message(
         id=record["messageId"],
-        receipt_handle=record["receiptHandle"],
-        body=record["body"],
-        sent_at=sent_at,
-        scheduled_time=_parse_scheduled_time(record.get("messageAttributes") or {}) or sent_at,
-        attempt=int(attributes["ApproximateReceiveCount"]),
+        receipt_handle=texts["receiptHandle"] or "",
+        body=texts["body"] or "",
+        sent_at=sent_at or EARLIEST,
+        scheduled_time=_parse_scheduled_time(_get(record, "messageAttributes", dict, {})) or sent_at or EARLIEST,
+        attempt=_parse_count(attributes.get("ApproximateReceiveCount")),
+        problem=InvalidRequest("message", problems) if problems else None,
     )
 
 
-def _parse_scheduled_time(attributes: Mapping[str, Any]) -> datetime | None:
+def _get[T, D](record: Mapping[str, Any], key: str, kind: type[T], default: D) -> T | D:
+    value = record.get(key)
+    return value if isinstance(value, kind) else default
+
+
+def _parse_milliseconds(value: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(attributes[SCHEDULED_TIME_ATTRIBUTE]["stringValue"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
+        return _in_bounds(datetime.fromtimestamp(int(str(value)) / 1000, tz=UTC))
+    except (ValueError, OverflowError, OSError):
         return None
+
+
+def _parse_count(value: object) -> int:
+    try:
+        return max(int(str(value)), 1)
+    except ValueError:
+        return 1
+
+
+def _parse_scheduled_time(attributes: Mapping[str, Any]) -> datetime | None:
+    """Return the time that the attribute has. Whoever sends a message may set it: what is no time is ignored."""
+    try:
+        parsed = datetime.fromisoformat(attributes[SCHEDULED_TIME_ATTRIBUTE]["stringValue"])
+        return _in_bounds(parsed.astimezone(UTC)) if parsed.tzinfo else None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _in_bounds(when: datetime) -> datetime | None:
+    return when if EARLIEST <= when < LATEST else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import Refusal, send_in_batches
+from gaussdb_backup.aws.batching import Refusal, send_in_batches, to_refusal
 from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE, Message
 from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 MAX_SEND_DELAY = timedelta(minutes=15)
 MAX_VISIBILITY_TIMEOUT = timedelta(hours=12)
-MAX_REASON_LENGTH = 1_000
-"""Characters of the reason of a dead-lettered message: body and attributes must fit into one SQS message."""
+MAX_REASON_BYTES, MAX_CODE_BYTES = 1_000, 128
+"""Bytes of the reason of a dead-lettered message and of its code: body and attributes must fit into one SQS message."""
+CONTENT_REFUSED = frozenset({"InvalidParameterValue", "InvalidMessageContents"})
+"""SQS refuses what is in a message: it is too large, or has characters that SQS does not take."""
 
 
 class Queue:
@@ -25,6 +27,7 @@ class Queue:
 
     def __init__(self, url: str, *, client: "SQSClient") -> None:
         self._url = url
+        self._name = url.rpartition("/")[2]
         self._client = client
 
     def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, str] | None = None) -> None:
@@ -33,32 +36,38 @@ class Queue:
         Sending again after a failure may make a second message.
         """
         seconds = int(min(delay, MAX_SEND_DELAY).total_seconds())
+        if refusal := self._send(body, seconds, attributes or {}):
+            raise TryLater(f"the queue {self._name} took no message ({refusal}): repeat the request")
+
+    def send_dead_letter(self, message: Message, error: Exception) -> Refusal:
+        """Send a message to this dead-letter queue, body unchanged, with the error as its reason.
+
+        Returns why the queue refused it, or `None`; refused, the message stays where it is. Doing it again makes a
+        second message. It keeps the scheduled time of its run, so that a backup that it may have started is found when
+        it is redriven. Where the whole does not fit into one message, the text of the reason is left out.
+        """
+        known = {"ErrorType": type(error).__name__, SCHEDULED_TIME_ATTRIBUTE: message.scheduled_time.isoformat()}
+        code = error.error_code if isinstance(error, GaussDBBackupError) else None
+        reason = {
+            "ErrorCode": _clean(code or "", MAX_CODE_BYTES) or type(error).__name__,
+            "ErrorMessage": _clean(str(error), MAX_REASON_BYTES) or "no message",
+        }
+        refusal = self._send(message.body, 0, {**known, **reason})
+        if refusal and refusal.rpartition(".")[2] in CONTENT_REFUSED:
+            refusal = self._send(message.body, 0, known)
+        return refusal
+
+    def _send(self, body: str, delay_seconds: int, attributes: Mapping[str, str]) -> Refusal:
         typed: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         }
         try:
             self._client.send_message(
-                QueueUrl=self._url, MessageBody=body, DelaySeconds=seconds, MessageAttributes=typed
+                QueueUrl=self._url, MessageBody=body, DelaySeconds=delay_seconds, MessageAttributes=typed
             )
         except (BotoCoreError, ClientError) as error:
-            raise TryLater(f"the queue {self._url} took no message ({error}): repeat the request") from error
-
-    def send_dead_letter(self, message: Message, error: Exception) -> bool:
-        """Send a message to this dead-letter queue, body unchanged, with the error as its reason.
-
-        Returns whether the queue took it; if not, the message stays where it is. Doing it again makes a second
-        message. It keeps the scheduled time of its run, so that a backup that it may have started is found when it
-        is redriven.
-        """
-        reason = {"ErrorType": type(error).__name__, "ErrorMessage": _printable(str(error)) or "no message"}
-        if isinstance(error, GaussDBBackupError) and error.error_code:
-            reason["ErrorCode"] = error.error_code
-        attributes = {**reason, SCHEDULED_TIME_ATTRIBUTE: message.scheduled_time.isoformat()}
-        try:
-            self.send(message.body, attributes=attributes)
-        except TryLater:
-            return False
-        return True
+            return to_refusal(error)
+        return None
 
     def send_all(self, bodies: Sequence[str]) -> list[Refusal]:
         """Send messages; return for each why the queue refused it, or `None`.
@@ -69,10 +78,7 @@ class Queue:
 
     def _send_batch(self, bodies: Sequence[str]) -> list[Refusal]:
         entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
-        try:
-            response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError) as error:
-            return [str(error)] * len(bodies)
+        response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         sent = {int(entry["Id"]) for entry in response.get("Successful", [])}
         failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
         return [None if index in sent else failed.get(index, "no answer") for index in range(len(bodies))]
@@ -93,14 +99,12 @@ class Queue:
             }
             for index, (receipt_handle, delay) in enumerate(delays)
         ]
-        try:
-            response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
-        except (BotoCoreError, ClientError) as error:
-            return [str(error)] * len(delays)
+        response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}
         return [failed.get(index) for index in range(len(delays))]
 
 
-def _printable(text: str) -> str:
-    """SQS refuses most control characters."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()[:MAX_REASON_LENGTH]
+def _clean(text: str, maximum: int) -> str:
+    """Return what SQS takes of a text, at most so many bytes: it refuses most control characters."""
+    printable = "".join(character if character.isprintable() else " " for character in text[:maximum])
+    return printable.encode()[:maximum].decode(errors="ignore").strip()

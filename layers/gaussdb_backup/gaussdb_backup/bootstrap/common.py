@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from gaussdb_backup.aws.circuit_breaker import CircuitBreaker
+from gaussdb_backup.aws.invocation import AWS_ATTEMPTS, AWS_CONNECT_TIMEOUT, AWS_READ_TIMEOUT
 from gaussdb_backup.aws.secrets import SecretConnection
 from gaussdb_backup.domain.circuit_breaker import RECOVERY_TIMEOUT
 from gaussdb_backup.domain.deadline import Deadline
@@ -26,8 +27,11 @@ from gaussdb_backup.telemetry.reporter import Reporter
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-AWS_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-"""Time limits so short that a function gets an error before its own time is over."""
+AWS_CONFIG = Config(
+    connect_timeout=AWS_CONNECT_TIMEOUT.total_seconds(),
+    read_timeout=AWS_READ_TIMEOUT.total_seconds(),
+    retries={"mode": "standard", "total_max_attempts": AWS_ATTEMPTS},
+)
 MAX_CONNECTIONS = 16
 """Connections whose secret and network connections are kept; those used longest ago are closed."""
 

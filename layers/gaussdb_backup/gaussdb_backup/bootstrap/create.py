@@ -7,6 +7,7 @@ from datetime import datetime
 from aws_lambda_powertools import Logger
 
 from gaussdb_backup.aws.consumer import Consumer
+from gaussdb_backup.aws.first_seen import FirstSeen
 from gaussdb_backup.aws.idempotency import Idempotency
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.aws.tracker import Tracker
@@ -20,10 +21,12 @@ class CreateDependencies:
     """What `create_backup` works with."""
 
     api_clients: ApiClients
-    consumer: Consumer
+    consumer: Consumer[CreateReporter]
+    first_seen: FirstSeen
     idempotency: Idempotency
     tracker: Tracker
     reporter: CreateReporter
+    maximum_per_day: int
     now: Callable[[], datetime]
 
 
@@ -43,6 +46,7 @@ def for_create(environment: Mapping[str, str], *, logger: Logger, runtime: Runti
             now=runtime.now,
             jitter=runtime.jitter,
         ),
+        first_seen=FirstSeen(settings.state_table, client=dynamodb, now=runtime.now),
         idempotency=Idempotency(settings.state_table, client=dynamodb),
         tracker=Tracker(
             Queue(settings.tracking_queue_url, client=sqs),
@@ -50,5 +54,6 @@ def for_create(environment: Mapping[str, str], *, logger: Logger, runtime: Runti
             time_limit=settings.track_deadline_seconds,
         ),
         reporter=reporter,
+        maximum_per_day=settings.maximum_backups_per_day,
         now=runtime.now,
     )

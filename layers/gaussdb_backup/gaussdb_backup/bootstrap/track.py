@@ -50,7 +50,11 @@ def for_track(environment: Mapping[str, str], *, logger: Logger, runtime: Runtim
             max_delay=settings.track_max_delay_seconds,
             jitter=runtime.jitter,
         ),
-        event_bus=EventBus(settings.event_bus_name, client=runtime.aws_client("events")),
+        event_bus=EventBus(
+            settings.event_bus_name,
+            service=settings.powertools_service_name,
+            client=runtime.aws_client("events"),
+        ),
         unpublished=Unpublished(),
         reporter=reporter,
         now=runtime.now,

@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from gaussdb_backup.domain.models import EARLIEST, LATEST
+from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, FIELDS, find_template_problems
 from gaussdb_backup.domain.validation import Strict, parse_strictly
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
-DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
-MAX_AHEAD = timedelta(hours=1)
-"""A scheduled time further ahead than this is a mistake, such as local time written with `Z`."""
+MAX_AHEAD, MAX_AGE = timedelta(minutes=5), timedelta(days=31)
+"""A scheduled time further ahead of now or in the past is a mistake, such as local time written with `Z`."""
 
 _FORBIDDEN_IN_DESCRIPTION = frozenset("><!\"&'=")
 
@@ -27,10 +28,17 @@ def _parse_instant(value: object) -> datetime:
         raise ValueError("not ISO 8601") from None
     if parsed.tzinfo is None:
         raise ValueError("no offset")
-    try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
+    if not EARLIEST <= parsed < LATEST:
+        raise ValueError("not between 2000 and 2100")
+    return parsed.astimezone(UTC)
+
+
+def _check_age(value: datetime, info: ValidationInfo) -> datetime:
+    """Check the time of a run where the context has the present time; without one the run was parsed before."""
+    now: datetime | None = (info.context or {}).get("now")
+    if now is not None and not now - MAX_AGE <= value <= now + MAX_AHEAD:
+        raise ValueError(f"it is {now.isoformat(timespec='seconds')} now")
+    return value
 
 
 def _check_zone(value: str) -> str:
@@ -62,7 +70,9 @@ InstanceId = Annotated[
         description="32 letters or digits, then optionally 'in' and two digits, or a UUID with dashes",
     ),
 ]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", strict=True)]
+LABEL = r"^[A-Za-z0-9_-]{1,64}$"
+"""What may become a dimension of a metric."""
+Label = Annotated[str, Field(pattern=LABEL, strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
 
 
@@ -74,8 +84,9 @@ class Run(Strict):
 
     version: Annotated[Literal[1], Field(description="1; present in messages that one function writes for another")] = 1
     schedule: Label | None = Field(default=None, description="1 to 64 letters, digits, _ or -")
-    scheduled_time: Time = Field(
-        description=f"ISO 8601 with an offset, at most {MAX_AHEAD.seconds // 3600} hour ahead of now"
+    scheduled_time: Annotated[Time, AfterValidator(_check_age)] = Field(
+        description=f"ISO 8601 with an offset, at most {MAX_AGE.days} days old and at most "
+        f"{MAX_AHEAD.seconds // 60} minutes ahead of now"
     )
     timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
         default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
@@ -94,6 +105,11 @@ class Run(Strict):
         max_length=256,
         description="at most 256 characters, none of > ! < \" & ' = and no line breaks",
     )
+
+    @property
+    def is_time_given(self) -> bool:
+        """Whether the request gives its scheduled time itself, which may then be ahead of now."""
+        return "scheduled_time" in self.model_fields_set
 
     @property
     def log_fields(self) -> dict[str, Any]:
@@ -121,12 +137,16 @@ class BackupRequest(Run):
         return {**super().log_fields, "instance_id": self.instance_id}
 
 
+_LOG_FIELDS = {
+    **dict.fromkeys(("connection", "schedule", "instance_id"), re.compile(LABEL)),
+    "scheduled_time": re.compile(r"^[0-9A-Za-z:.+-]{1,64}$"),
+}
+
+
 def extract_log_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that name the run and the instance, as far as a request that may be invalid has them."""
-    keys = ("connection", "schedule", "scheduled_time", "instance_id")
-    return {
-        key: data[key] for key in keys if isinstance(data.get(key), str) and re.fullmatch(r"[\w:.+-]{1,64}", data[key])
-    }
+    given = {key: data[key] for key in _LOG_FIELDS if isinstance(data.get(key), str)}
+    return {key: value for key, value in given.items() if _LOG_FIELDS[key].fullmatch(value)}
 
 
 def parse_run[T: Run](
@@ -136,12 +156,22 @@ def parse_run[T: Run](
 
     Raises `InvalidRequest` that names every wrong field.
     """
-    run = parse_strictly(model, {"scheduled_time": default_time.isoformat(), **data}, subject)
-    if run.scheduled_time > now + MAX_AHEAD:
-        expected = Run.model_fields["scheduled_time"].description or ""
-        given = f"'{run.scheduled_time.isoformat()}' (it is {now.isoformat(timespec='seconds')} now)"
-        raise InvalidRequest(subject, [FieldProblem("scheduled_time", expected, given)])
-    return run
+    problems = _find_template_problems(data)
+    with_time = {"scheduled_time": default_time.isoformat(), **data}
+    try:
+        run = parse_strictly(model, with_time, subject, context={"now": now})
+    except InvalidRequest as error:
+        raise InvalidRequest(subject, [*error.problems, *problems]) from None
+    if problems:
+        raise InvalidRequest(subject, problems)
+    return cast("T", model.model_construct(_fields_set=set(data), **dict(run)))
+
+
+def _find_template_problems(data: Mapping[str, Any]) -> list[FieldProblem]:
+    """Return what is wrong with the template whatever the instance."""
+    template = data.get("name_template")
+    known = [field for field in FIELDS if field != "schedule" or data.get("schedule") is not None]
+    return find_template_problems(template, known) if isinstance(template, str) else []
 
 
 def parse_backup_request(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> BackupRequest:

@@ -5,7 +5,7 @@ The one exception is an instance's name, in which characters that the API does n
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from string import Formatter
 from zoneinfo import ZoneInfo
@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from gaussdb_backup.domain.validation import shorten
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
+DEFAULT_NAME_TEMPLATE = "auto-{instance_id:.8}-{scheduled_time:%Y%m%dT%H%M%SZ}"
+"""Shows UTC whatever the time zone of the request, as its `Z` says."""
 MIN_LENGTH, MAX_LENGTH = 4, 64
 FIELDS = ("instance_id", "instance_name", "schedule", "scheduled_time")
 
@@ -22,6 +24,10 @@ _DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")
 """What Python documents for strftime; other letters mean different things on different systems."""
 
 _RULE = f"{MIN_LENGTH} to {MAX_LENGTH} characters, a letter first, then letters, digits, - or _"
+
+
+type _Part = tuple[str, str | None, str]
+"""Literal text, the field behind it or `None`, the format spec of the field."""
 
 
 def render_backup_name(
@@ -38,17 +44,18 @@ def render_backup_name(
     `scheduled_time` is aware and is shown in `timezone`. Raises `InvalidRequest` that says what is wrong with the
     template, or shows the rendered name with its length and the offending character. Same input, same name.
     """
+    zone = "UTC" if template == DEFAULT_NAME_TEMPLATE else timezone
     values: dict[str, str | datetime | None] = {
         "instance_id": instance_id,
         "instance_name": None if instance_name is None else _NOT_ALLOWED.sub("-", instance_name),
         "schedule": schedule,
-        "scheduled_time": scheduled_time.astimezone(_zone(timezone)),
+        "scheduled_time": scheduled_time.astimezone(_zone(zone)),
     }
-    name = "".join(literal + _render(field, spec, values) for literal, field, spec in _parse(template))
+    known = [field for field, value in values.items() if value is not None]
+    name = "".join(literal + _render(field, spec, values) for literal, field, spec in _parse(template, known))
     if problem := _find_problem(name):
-        raise _invalid_template(
-            f"a template that renders to {_RULE}", f"{shorten(name)} ({len(name)} characters): {problem}"
-        )
+        text = f"{shorten(name)} ({len(name)} characters): {problem}"
+        raise _invalid_template(_problem(f"a template that renders to {_RULE}", text))
     return name
 
 
@@ -57,57 +64,70 @@ def uses_instance_name(template: str) -> bool:
     return any(field == "instance_name" for _, field, _ in _parse(template))
 
 
-def _invalid_template(expected: str, given: str) -> InvalidRequest:
-    return InvalidRequest("backup request", [FieldProblem("name_template", expected, given)])
+def find_template_problems(template: str, known: Collection[str] = FIELDS) -> list[FieldProblem]:
+    """Return all that is wrong with a template before it is rendered, one problem for each kind of fault.
+
+    `known` are the fields that have a value.
+    """
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        return [_problem("Python format syntax", f"{shorten(template)} ({error})")]
+    faults: dict[str, list[str]] = {}
+    for _, field, spec, conversion in parts:
+        if field is not None:
+            for expected, given in _find_faults(field, spec or "", conversion):
+                faults.setdefault(expected, []).append(given)
+            if field in FIELDS and field not in known:
+                faults.setdefault(f"a value for '{{{field}}}'", []).append(f"a request whose {field} is not known")
+    return [_problem(expected, shorten(", ".join(dict.fromkeys(given)))) for expected, given in faults.items()]
+
+
+def _find_faults(field: str, spec: str, conversion: str | None) -> Iterator[tuple[str, str]]:
+    """Yield what was expected and what was given for each fault of one field: all but plain fields are refused."""
+    if field not in FIELDS:
+        yield f"only the fields {', '.join(f'{{{known}}}' for known in FIELDS)}", f"{{{field}}}"
+    if conversion is not None:
+        yield "no conversions", f"!{conversion}"
+    if "{" in spec or "}" in spec:
+        yield "no fields inside a field", f"{{{field}:{spec}}}"
+    elif field == "scheduled_time":
+        yield from (("strftime directives that mean the same everywhere", each) for each in _find_bad_directives(spec))
+        if spec.replace("%%", "").endswith("%"):
+            yield "a letter after the last %", f"{{{field}:{spec}}}"
+    elif field in FIELDS and not _PRECISION.fullmatch(spec):
+        yield "nothing but a precision such as '{instance_id:.8}'", f"{{{field}:{spec}}}"
+
+
+def _find_bad_directives(spec: str) -> list[str]:
+    return [f"%{each}" for each in re.findall(r"%(.)", spec, re.DOTALL) if each not in _DIRECTIVES]
+
+
+def _problem(expected: str, given: str) -> FieldProblem:
+    return FieldProblem("name_template", expected, given)
+
+
+def _invalid_template(*problems: FieldProblem) -> InvalidRequest:
+    return InvalidRequest("backup request", problems)
 
 
 def _zone(key: str) -> tzinfo:
     return UTC if key == "UTC" else ZoneInfo(key)
 
 
-def _parse(template: str) -> Iterator[tuple[str, str | None, str]]:
-    """Yield (literal text, field or None, format spec), refusing all but plain fields."""
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError as error:
-        raise _invalid_template("Python format syntax", f"{shorten(template)} ({error})") from None
-    for literal, field, spec, conversion in parts:
-        if field is not None and field not in FIELDS:
-            fields = ", ".join(f"{{{known}}}" for known in FIELDS)
-            raise _invalid_template(f"only the fields {fields}", shorten(f"{{{field}}}"))
-        if conversion is not None:
-            raise _invalid_template("no conversions", f"{shorten('!' + conversion)} in {shorten(template)}")
-        if "{" in (spec or "") or "}" in (spec or ""):
-            raise _invalid_template("no fields inside a field", shorten(f"{{{field}:{spec}}}"))
-        yield literal, field, spec or ""
+def _parse(template: str, known: Collection[str] = FIELDS) -> list[_Part]:
+    if problems := find_template_problems(template, known):
+        raise _invalid_template(*problems)
+    return [(literal, field, spec or "") for literal, field, spec, _ in Formatter().parse(template)]
 
 
 def _render(field: str | None, spec: str, values: Mapping[str, str | datetime | None]) -> str:
     if field is None:
         return ""
     value = values[field]
-    if value is None:
-        raise _invalid_template(f"a value for '{{{field}}}'", f"a request whose {field} is not known")
-    return _render_time(value, spec) if isinstance(value, datetime) else _render_text(field, value, spec)
-
-
-def _render_text(field: str, value: str, spec: str) -> str:
-    if not _PRECISION.fullmatch(spec):
-        raise _invalid_template(f"nothing but a precision such as '{{{field}:.8}}'", shorten(f"{{{field}:{spec}}}"))
-    return format(value, spec)
-
-
-def _render_time(value: datetime, spec: str) -> str:
-    if not spec:
+    if isinstance(value, datetime) and not spec:
         return value.strftime("%Y%m%dT%H%M%S") + ("Z" if value.tzinfo is UTC else "")
-    directives = re.findall(r"%(.?)", spec, re.DOTALL)
-    if wrong := next((each for each in directives if each not in _DIRECTIVES or not each), None):
-        raise _invalid_template(
-            "strftime directives that mean the same everywhere", f"{shorten('%' + wrong)} in {shorten(spec)}"
-        )
-    if spec.endswith("%") and len(directives[-1]) == 0:
-        raise _invalid_template("a letter after the last %", shorten(f"{{scheduled_time:{spec}}}"))
-    return value.strftime(spec)
+    return format(value, spec)
 
 
 def _find_problem(name: str) -> str | None:

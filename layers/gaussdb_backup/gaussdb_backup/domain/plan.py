@@ -1,20 +1,31 @@
 """Plans: which instances a schedule backs up (docs/reference/plan.md). Decisions only; nothing is sent from here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+from itertools import product
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run, parse_run
 from gaussdb_backup.domain.models import Instance
-from gaussdb_backup.domain.naming import render_backup_name
+from gaussdb_backup.domain.naming import MAX_LENGTH, render_backup_name
 from gaussdb_backup.domain.validation import Strict, parse_strictly
-from gaussdb_backup.errors import InvalidRequest
+from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
+SAMPLE_IDS = ("a" * 32, "a" * 32 + "in07")
+SAMPLE_NAMES = ("instance", *("a" * length for length in range(1, MAX_LENGTH + 1)))
+SAMPLE_TIME = datetime(2026, 5, 1, tzinfo=UTC)
+"""In place of the time of a plan whose time is wrong: its names of month and day are as short as any."""
+NO_TIME = FieldProblem(
+    "scheduled_time",
+    "the time of the run, unless dry_run is true: without it a plan that is dispatched again would be another run and "
+    "make each backup twice (schedules pass <aws.scheduler.scheduled-time>)",
+    "nothing",
+)
 NOT_BACKED_UP = {
     "BUILD": "it is being built",
     "CREATING": "it is being built",
@@ -23,6 +34,10 @@ NOT_BACKED_UP = {
     "FROZEN": "it is frozen",
 }
 """Statuses in which no backup can be made, now or later (docs/reference/gaussdb_api.md, "Listing instances")."""
+
+
+TagKey = Annotated[str, Field(min_length=1, max_length=128)]
+TagValue = Annotated[str, Field(max_length=255)]
 
 
 class Selection(Strict):
@@ -34,7 +49,26 @@ class Selection(Strict):
     name_pattern: str = Field(
         default="*", strict=True, min_length=1, max_length=128, description="a pattern such as orders-*"
     )
-    tags: Mapping[str, str] = Field(default_factory=dict, max_length=20, description="an object of tags and values")
+    tags: Mapping[TagKey, TagValue] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="an object of at most 20 tags, keys of 1 to 128 characters, values of at most 255",
+    )
+
+    @property
+    def api_tags(self) -> Mapping[str, str]:
+        """The tags by which the API may filter. All of them are compared here too.
+
+        Its filter has no way to write a comma, an equals sign or what is not printable. Where instances are given by
+        id it is not used: one that lacks a tag must not look like one that the project does not have.
+        """
+        if self.instance_ids is not None:
+            return {}
+        return {key: value for key, value in self.tags.items() if _is_expressible(key) and _is_expressible(value)}
+
+
+def _is_expressible(text: str) -> bool:
+    return text.isprintable() and not set(",=") & set(text) and text == text.strip()
 
 
 class Plan(Run):
@@ -44,9 +78,41 @@ class Plan(Run):
     dry_run: bool = Field(default=False, strict=True, description="true or false")
 
 
-def parse_plan(data: Mapping[str, Any], *, default_time: datetime, now: datetime) -> Plan:
-    """Parse a plan. Raises as `parse_run` does."""
-    return parse_run(Plan, data, "plan", default_time=default_time, now=now)
+def parse_plan(data: Mapping[str, Any], *, now: datetime) -> Plan:
+    """Parse a plan. Raises `InvalidRequest` that names every wrong field.
+
+    Only a dry run may be without `scheduled_time`, and belongs to the present: a plan that is dispatched again must be
+    the same run, or it would make each backup twice.
+    """
+    problems = [] if data.get("dry_run") is True or "scheduled_time" in data else [NO_TIME]
+    try:
+        plan = parse_run(Plan, data, "plan", default_time=now, now=now)
+    except InvalidRequest as error:
+        usable = _make_sample(data, wrong={problem.field for problem in error.problems})
+        raise InvalidRequest("plan", [*error.problems, *problems, *_find_template_problems(usable)]) from None
+    if problems := [*problems, *_find_template_problems(plan)]:
+        raise InvalidRequest("plan", problems)
+    return plan
+
+
+def _make_sample(data: Mapping[str, Any], *, wrong: Collection[str]) -> Plan:
+    """Return a plan with the fields that names are made of, as far as they are right, so that these are checked too."""
+    known = {key: data[key] for key in ("name_template", "schedule") if key in data and key not in wrong}
+    placeholder = {"schedule": "x"} if "schedule" in wrong else {}
+    return Plan.model_validate({"scheduled_time": SAMPLE_TIME.isoformat(), **placeholder, **known})
+
+
+def _find_template_problems(plan: Plan) -> Sequence[FieldProblem]:
+    """Return what is wrong with the template of names, if no instance of any name has a legal one by it."""
+    problems: Sequence[FieldProblem] = ()
+    for instance_id, name in product(SAMPLE_IDS, SAMPLE_NAMES):
+        try:
+            _render_name(plan, Instance(id=instance_id, name=name))
+        except InvalidRequest as error:
+            problems = problems or error.problems
+        else:
+            return ()
+    return problems
 
 
 class Action(StrEnum):
@@ -108,9 +174,8 @@ def _is_selected(select: Selection, instance: Instance) -> bool:
     return has_tags and fnmatchcase(instance.name, select.name_pattern)
 
 
-def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
-    # The template of the request is the rendered name, which a later renaming of the instance does not change.
-    name = render_backup_name(
+def _render_name(plan: Plan, instance: Instance) -> str:
+    return render_backup_name(
         plan.name_template,
         instance_id=instance.id,
         scheduled_time=plan.scheduled_time,
@@ -118,6 +183,11 @@ def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
         schedule=plan.schedule,
         instance_name=instance.name,
     )
+
+
+def _make_request(plan: Plan, instance: Instance) -> BackupRequest:
+    # The template of the request is the rendered name, which a later renaming of the instance does not change.
+    name = _render_name(plan, instance)
     fields = plan.model_dump(mode="json", include=set(Run.model_fields))
     fields |= {"instance_id": instance.id, "name_template": name}
     return parse_strictly(BackupRequest, fields, "backup request")

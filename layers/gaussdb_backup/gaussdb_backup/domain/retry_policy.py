@@ -4,12 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gaussdb_backup.errors import FixRequest, GiveUp, TryLater
+from gaussdb_backup.errors import (
+    FixRequest,
+    GiveUp,
+    PoisonMessage,
+    StartWindowMissed,
+    TryLater,
+)
 
 FIRST_RETRY_DELAY = timedelta(seconds=30)
 MAX_RETRY_DELAY = timedelta(minutes=5)
-POISON_AFTER = timedelta(hours=1)
-"""How long after `max_age` a message that is received again counts as one that ends its function each time."""
+LAST_RETRY_BEFORE = timedelta(minutes=1)
+"""How long before `max_age` the last retry is, so that it is received in time and its error is the one reported."""
+POISON_ATTEMPTS = 5
+POISON_WITHIN = timedelta(minutes=30)
+"""A message that ends its function each time is received again when its visibility timeout is over. So it arrives, not
+for the first time, soon after `max_age`: one whose function returned has ended by then, and one whose queue was
+stopped arrives at any time."""
 
 
 def backoff_delay(attempt: int, *, first: timedelta, maximum: timedelta, jitter: float) -> timedelta:
@@ -36,22 +47,36 @@ class PollingPolicy:
         return backoff_delay(attempt, first=self.first_delay, maximum=self.max_delay, jitter=self.jitter())
 
 
+def growing_delay(attempt: int, *, jitter: float) -> timedelta:
+    """Return the delay after the attempt of that number, counted from 1."""
+    return backoff_delay(attempt, first=FIRST_RETRY_DELAY, maximum=MAX_RETRY_DELAY, jitter=jitter)
+
+
 def retry_delay(
     error: Exception, *, attempt: int, age: timedelta, max_age: timedelta, jitter: float
 ) -> timedelta | None:
     """Return the delay after which a failed message is processed again, or `None` for the dead-letter queue.
 
     What can never succeed is not retried. Everything else is, unexpected errors too, until the message's `age`
-    reaches `max_age`. A delay is at least what the API requested; the last retry is at `max_age`.
+    reaches `max_age`. A delay is at least what the API requested; the last retry is shortly before `max_age`.
     """
-    if isinstance(error, FixRequest | GiveUp) or age >= max_age:
+    left = max_age - age - min(LAST_RETRY_BEFORE, max_age / 10)
+    if isinstance(error, FixRequest | GiveUp) or left <= timedelta(0):
         return None
-    delay = backoff_delay(attempt, first=FIRST_RETRY_DELAY, maximum=MAX_RETRY_DELAY, jitter=jitter)
+    delay = growing_delay(attempt, jitter=jitter)
     if isinstance(error, TryLater) and error.retry_after:
         delay = max(delay, error.retry_after)
-    return min(delay, max(max_age - age, timedelta(seconds=1)))
+    return min(delay, max(left, timedelta(seconds=1)))
 
 
-def is_poison(*, attempt: int, age: timedelta, max_age: timedelta) -> bool:
-    """Return whether a message ends its function each time: it is received again long after its last retry."""
-    return attempt > 1 and age > max_age + POISON_AFTER
+def find_start_problem(*, attempt: int, age: timedelta, max_age: timedelta) -> StartWindowMissed | None:
+    """Return why a message is not started any more, or `None` within `max_age`.
+
+    So a queue that was stopped for days does not start every missed run at once.
+    """
+    if age <= max_age:
+        return None
+    if attempt >= POISON_ATTEMPTS and age <= max_age + POISON_WITHIN:
+        return PoisonMessage(f"received {attempt} times until its start window was over, each time without a result")
+    hours = f"{age.total_seconds() / 3600:.1f} hours"
+    return StartWindowMissed(f"received {hours} after it was sent, so not started: its start window was over")

@@ -4,10 +4,11 @@ The `description` of a field is what its error gives as expected, so the two can
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
@@ -43,17 +44,25 @@ def to_field_problems(
 
 
 def _to_field_problem(item: Mapping[str, Any], model: type[BaseModel], show_values: bool) -> FieldProblem:  # noqa: FBT001
-    path = [str(part) for part in item["loc"]]
-    field = shorten(".".join(path)).strip("'")
-    known = model.model_fields.get(path[0]) if path else None
+    field = shorten(".".join(str(part) for part in item["loc"])).strip("'")
+    owner, known = _find_owner(model, item["loc"])
     if item["type"] == "extra_forbidden":
-        return FieldProblem(field, f"no such field (there are {', '.join(model.model_fields)})")
+        return FieldProblem(field, f"no such field (there are {', '.join(owner.model_fields)})")
     expected = (known.description if known else None) or item["msg"]
     if item["type"] == "missing":
         return FieldProblem(field, expected, "nothing")
     given = shorten(item["input"]) if show_values else None
     reason = item.get("ctx", {}).get("error")
     return FieldProblem(field, expected, f"{given} ({reason})" if given and reason else given)
+
+
+def _find_owner(model: type[BaseModel], path: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo | None]:
+    """Return the innermost object that a path leads into, and its field on the path, if it has that."""
+    known = model.model_fields.get(str(path[0])) if path else None
+    kind = known.annotation if known else None
+    if len(path) > 1 and isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _find_owner(kind, path[1:])
+    return model, known
 
 
 def parse_object(text: str | bytes, subject: str) -> dict[str, Any]:
@@ -73,9 +82,11 @@ def require_object(data: object, subject: str) -> dict[str, Any]:
     return data
 
 
-def parse_strictly[T: Strict](model: type[T], data: Mapping[str, Any], subject: str) -> T:
-    """Validate `data` as `model`. Raises `InvalidRequest` that names every wrong field."""
+def parse_strictly[T: Strict](
+    model: type[T], data: Mapping[str, Any], subject: str, *, context: Mapping[str, Any] | None = None
+) -> T:
+    """Validate `data` as `model`; its validators see the `context`. Raises `InvalidRequest` with every wrong field."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         raise InvalidRequest(subject, to_field_problems(error, model)) from None

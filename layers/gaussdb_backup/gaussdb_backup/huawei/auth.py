@@ -1,22 +1,27 @@
 """The two ways to authenticate, as `httpx.Auth`. The rules of signing are in `signing.py`."""
 
 import json
+import re
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 import httpx
 
-from gaussdb_backup.domain.models import AccessKey, PasswordUser
+from gaussdb_backup.domain.models import EARLIEST, LATEST, AccessKey, PasswordUser
 from gaussdb_backup.errors import FailedApiCall, TryLater
 from gaussdb_backup.huawei import signing
 from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id
 from gaussdb_backup.huawei.error_table import make_iam_error
+from gaussdb_backup.huawei.http import OPERATION
+from gaussdb_backup.huawei.redaction import PART, Redactor
 
 Clock = Callable[[], datetime]
 
 SIGNED = ("content-type", "host", "x-language", "x-project-id", "x-sdk-date", "x-security-token")
 """Headers that are signed: our own, and none that a proxy might change."""
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What can be sent as a header."""
 
 
 class AccessKeyAuth(httpx.Auth):
@@ -28,6 +33,10 @@ class AccessKeyAuth(httpx.Auth):
         self._credentials = credentials
         self._project_id = project_id
         self._now = now
+        token = credentials.security_token
+        sent = [credentials.access_key, token.get_secret_value() if token else ""]
+        self.sent_secrets = Redactor(sent)
+        self.secrets = Redactor([*sent, credentials.secret_key.get_secret_value(), project_id])
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Sign the request as it is sent."""
@@ -56,33 +65,39 @@ class AccessKeyAuth(httpx.Auth):
 class TokenAuth(httpx.Auth):
     """Requests a token from IAM, uses it until shortly before it expires, and requests another when the API refuses it.
 
-    At most one new token for each refused request, so a wrong user is not tried in a loop.
+    At most one new token for each call, and none where the refused one is new: a wrong user is not tried in a loop.
     """
 
     requires_response_body = True
     margin = timedelta(minutes=5)
+    default_lifetime = timedelta(hours=1)
+    max_lifetime = timedelta(hours=24)
+    """What a token has (docs/reference/gaussdb_api.md, "Tokens from IAM"); later times are not believed."""
     operation = "request IAM token"
 
     def __init__(self, user: PasswordUser, *, project_id: str, now: Clock) -> None:
         self._user = user
         self._project_id = project_id
         self._now = now
-        self._token = ""
-        self._valid_until = datetime.min.replace(tzinfo=UTC)
+        self._valid_until: datetime
+        self._use("", EARLIEST)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Put a token on the request; on refusal put a new one on it and send it again, once."""
         is_new = self._now() >= self._valid_until
         if is_new:
-            self._keep((yield self._token_request()))
+            self._keep((yield self._token_request(request)))
         request.headers["X-Auth-Token"] = self._token
         response = yield request
         if _is_token_refused(response) and not is_new:
-            self._keep((yield self._token_request()))
+            self._keep((yield self._token_request(request)))
             request.headers["X-Auth-Token"] = self._token
-            yield request
+            response = yield request
+        if _is_token_refused(response):
+            self._valid_until = EARLIEST
 
-    def _token_request(self) -> httpx.Request:
+    def _token_request(self, request: httpx.Request) -> httpx.Request:
+        """Make the request for a token, which belongs to the call that needs it."""
         user = {
             "name": self._user.user_name,
             "password": self._user.password.get_secret_value(),
@@ -91,22 +106,38 @@ class TokenAuth(httpx.Auth):
         identity = {"methods": ["password"], "password": {"user": user}}
         body = {"auth": {"identity": identity, "scope": {"project": {"id": self._project_id}}}}
         url = f"{self._user.iam_endpoint}/v3/auth/tokens?nocatalog=true"
-        return httpx.Request("POST", url, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "User-Agent": request.headers.get("User-Agent", "")}
+        extensions = {**request.extensions, OPERATION: self.operation}
+        return httpx.Request("POST", url, content=json.dumps(body), headers=headers, extensions=extensions)
 
     def _keep(self, response: httpx.Response) -> None:
-        token = response.headers.get("X-Subject-Token")
-        if response.is_success and token:
-            self._token = token
-            self._valid_until = _parse_expiry(response.content, default=self._now() + timedelta(hours=1)) - self.margin
-            return
-        if response.is_success:
-            api_call = FailedApiCall(self.operation, response.status_code, None, request_id(response.headers))
+        if not response.is_success:
+            body = parse_error_body(response.status_code, response.headers, response.content, self.secrets)
+            raise make_iam_error(body, operation=self.operation)
+        token = response.headers.get("X-Subject-Token", "")
+        if not _TOKEN.fullmatch(token):
+            id_ = self.secrets.clean(request_id(response.headers))
+            api_call = FailedApiCall(self.operation, response.status_code, None, id_)
             raise TryLater(f"{self.operation}: IAM returned no token: repeat it later", api_call=api_call)
-        body = parse_error_body(response.status_code, response.headers, response.content)
-        raise make_iam_error(body, operation=self.operation)
+        now = self._now()
+        expiry = _parse_expiry(response.content) or now + self.default_lifetime
+        self._use(token, min(expiry, now + self.max_lifetime) - self.margin)
+
+    def _use(self, token: str, valid_until: datetime) -> None:
+        self._token = token
+        self._valid_until = valid_until
+        user = self._user
+        self.sent_secrets = Redactor([token])
+        names = (user.user_name, user.domain_name, self._project_id)
+        long_names = [name for name in names if len(name) >= PART]
+        self.secrets = Redactor([token, user.password.get_secret_value(), *long_names])
 
 
-def make_auth(credentials: AccessKey | PasswordUser, *, project_id: str, now: Clock) -> httpx.Auth:
+type ConnectionAuth = AccessKeyAuth | TokenAuth
+"""`secrets` are all values that no error may show, `sent_secrets` those that the API could echo anywhere."""
+
+
+def make_auth(credentials: AccessKey | PasswordUser, *, project_id: str, now: Clock) -> ConnectionAuth:
     """Return the way to authenticate that the credentials are for."""
     if isinstance(credentials, AccessKey):
         return AccessKeyAuth(credentials, project_id=project_id, now=now)
@@ -120,9 +151,12 @@ def _is_token_refused(response: httpx.Response) -> bool:
     return (body.http_status, body.error_code) == (httpx.codes.FORBIDDEN, "DBS.280056")
 
 
-def _parse_expiry(content: bytes, *, default: datetime) -> datetime:
+def _parse_expiry(content: bytes) -> datetime | None:
+    """Return when a token expires; `None` where that is missing or means nothing."""
     token = (parse_body(content) or {}).get("token")
     try:
-        return datetime.fromisoformat(str(token["expires_at"])).astimezone(UTC)  # type: ignore[index]  # TypeError is caught
-    except (KeyError, TypeError, ValueError):
-        return default
+        parsed = datetime.fromisoformat(str(token["expires_at"]))  # type: ignore[index]  # TypeError is caught
+        expiry = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return expiry if EARLIEST <= expiry < LATEST else None

@@ -4,9 +4,12 @@ Source: docs/reference/gaussdb_api.md, "Shapes of error bodies".
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from gaussdb_backup.huawei.redaction import Redactor
 
 SHAPES = (
     ("error_code", "error_msg"),  # the service and the gateway
@@ -15,6 +18,9 @@ SHAPES = (
     ("code", "message"),  # IAM, inside "error"
 )
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
+MAX_WORD = 64
+"""Characters that are kept of a code or an id: both are logged as they are."""
+_WORD = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,26 @@ def parse_body(content: bytes) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def parse_error_body(http_status: int, headers: Mapping[str, str], content: bytes) -> ErrorBody:
-    """Extract code, message and request id from a response of any shape."""
+def parse_error_body(
+    http_status: int, headers: Mapping[str, str], content: bytes, secrets: Redactor | None = None
+) -> ErrorBody:
+    """Extract code, message and request id from a response of any shape, each only if it shows none of the secrets."""
     body = parse_body(content) or {}
     code, message = next(filter(None, map(_find_code, _candidates(body))), (None, None))
-    return ErrorBody(http_status, code, message, request_id(headers, body))
+    clean = (secrets or Redactor()).clean
+    return ErrorBody(http_status, clean(_word(code)), clean(message), clean(request_id(headers, body)))
 
 
 def request_id(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:
     """Return the API's id of the request, from a header or the body."""
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-    return found or _text((body or {}).get("request_id"))
+    return _word(found or _text((body or {}).get("request_id")))
+
+
+def _word(text: str | None) -> str | None:
+    """Return a code or an id as it may be logged; one with other characters than those of a word is none."""
+    cut = (text or "")[:MAX_WORD]
+    return cut if _WORD.fullmatch(cut) else None
 
 
 def _candidates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

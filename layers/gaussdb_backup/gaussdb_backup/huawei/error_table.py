@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from gaussdb_backup.domain.models import EARLIEST, LATEST
 from gaussdb_backup.errors import (
     CredentialsRefused,
     FailedApiCall,
@@ -143,15 +144,23 @@ def _quote(body: ErrorBody, rule: ErrorRule) -> str:
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     """Parse a Retry-After header, in seconds or as a date; `None` where there is none that is well-formed."""
-    if not value:
-        return None
     try:
-        delay = timedelta(seconds=int(value)) if value.strip().isdigit() else _until(value, now)
+        delay = timedelta(seconds=int(value or "")) if (value or "").strip().isdigit() else _until(value, now)
     except (ValueError, OverflowError):
         return None
-    return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)
+    return None if delay is None else min(max(delay, timedelta(0)), MAX_RETRY_AFTER)
 
 
-def _until(value: str, now: datetime) -> timedelta:
-    when = parsedate_to_datetime(value)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
+def _until(value: str | None, now: datetime) -> timedelta | None:
+    when = parse_date(value)
+    return None if when is None else when - now
+
+
+def parse_date(value: str | None) -> datetime | None:
+    """Parse a time as headers have it; `None` where there is none, and for one that means nothing."""
+    try:
+        parsed = parsedate_to_datetime(value or "")
+        when = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return when if EARLIEST <= when < LATEST else None

@@ -1,19 +1,16 @@
-"""One HTTP request and its whole response within a time limit, or an error that names the operation."""
+"""One HTTP request and its whole response by a deadline, or an error that names the operation."""
 
-import ssl
-import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import httpx
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import FailedApiCall, FixConfiguration, GaussDBBackupError, TryLater
+from gaussdb_backup.huawei.network import Failure
+from gaussdb_backup.huawei.transport import CallFailed
 
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""A page of a list has well under one megabyte."""
-
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""Errors before anything reached the API."""
+OPERATION = "operation"
+"""The extension of a request that names its operation, where that is not the one of the API that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,66 +38,36 @@ class ApiResponse:
     content: bytes
 
 
-class _ResponseTooSlow(Exception):
-    """The body did not end in time."""
-
-
-class _ResponseTooLarge(Exception):
-    """The body is larger than any that is expected."""
-
-
 def send(
-    client: httpx.Client, http_request: httpx.Request, api_request: ApiRequest, *, timeout: timedelta
+    client: httpx.Client, http_request: httpx.Request, api_request: ApiRequest, *, deadline: Deadline
 ) -> ApiResponse:
-    """Send one request and read its response whole, within `timeout` for all of the body.
+    """Send one request, with whatever its authentication needs, and return the whole response.
 
-    The body has a deadline of its own, since httpx's timeouts are per read: a slowly dripping body would never end.
-    Raises `TryLater` for whatever may pass, `FixConfiguration` for an address that does not work.
+    Raises `TryLater` for whatever may pass, `FixConfiguration` for what does not. Neither keeps an error of a library.
     """
-    deadline = time.monotonic() + timeout.total_seconds()
+    http_request.extensions["deadline"] = deadline
+    failed = None
     try:
-        response = client.send(http_request, stream=True)
-        try:
-            return ApiResponse(response.status_code, response.headers, _read_body(response, deadline))
-        finally:
-            response.close()
-    except (httpx.HTTPError, httpx.InvalidURL, _ResponseTooSlow, _ResponseTooLarge) as error:
-        raise _make_error(error, http_request, api_request) from error
+        response = client.send(http_request)
+        return ApiResponse(response.status_code, response.headers, response.content)
+    except CallFailed as error:
+        failed = error.failure, error.request
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):  # from the values that are put into the request
+        failed = Failure.ILLEGAL_REQUEST, http_request
+    raise _make_error(*failed, api_request)
 
 
-def _read_body(response: httpx.Response, deadline: float) -> bytes:
-    if response.is_stream_consumed:  # the authentication has read it
-        return response.content
-    content = bytearray()
-    for chunk in response.iter_bytes():
-        content += chunk
-        if len(content) > MAX_RESPONSE_BYTES:
-            raise _ResponseTooLarge(f"the body is larger than {MAX_RESPONSE_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise _ResponseTooSlow("the body did not end in time")
-    return bytes(content)
-
-
-def _make_error(error: Exception, http_request: httpx.Request, api_request: ApiRequest) -> GaussDBBackupError:
-    host = http_request.url.host
-    reason = f"{type(error).__name__.lstrip('_')}: {error}" if str(error) else type(error).__name__.lstrip("_")
-    api_call = FailedApiCall(api_request.operation)
-    if _is_certificate_error(error):
-        text = f"the certificate of {host} is not trusted ({reason}): check the endpoint in the secret"
-        return FixConfiguration(f"{api_request.operation}: {text}", api_call=api_call)
-    sent = not isinstance(error, _NOT_SENT)
-    problem = "no good response from" if sent else "no connection to"
-    text = f"{problem} {host} ({reason}): repeat it later; if it stays, check the endpoint in the secret"
+def _make_error(failure: Failure, failed: httpx.Request, api_request: ApiRequest) -> GaussDBBackupError:
+    operation, host = failed.extensions.get(OPERATION, api_request.operation), failed.url.host
+    api_call = FailedApiCall(operation)
+    if failure is Failure.CERTIFICATE:
+        text = f"the certificate of {host} is not trusted: check the endpoint in the secret"
+        return FixConfiguration(f"{operation}: {text}", api_call=api_call)
+    if failure is Failure.ILLEGAL_REQUEST:
+        return FixConfiguration(f"{operation}: {failure.value}: check the values in the secret", api_call=api_call)
+    problem = f"{'no good response from' if failure.is_sent else 'no connection to'} {host} ({failure.value})"
     return TryLater(
-        f"{api_request.operation}: {text}",
+        f"{operation}: {problem}: repeat it later; if it stays, check the endpoint in the secret",
         api_call=api_call,
-        may_have_taken_effect=sent and api_request.is_mutating,
+        may_have_taken_effect=failure.is_sent and api_request.is_mutating and operation == api_request.operation,
     )
-
-
-def _is_certificate_error(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

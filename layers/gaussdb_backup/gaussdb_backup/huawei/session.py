@@ -1,20 +1,27 @@
 """The session of one connection: endpoint, API prefix, authentication."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from gaussdb_backup import __version__
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import Connection
-from gaussdb_backup.huawei.auth import make_auth
-from gaussdb_backup.huawei.error_body import parse_error_body
-from gaussdb_backup.huawei.error_table import make_error, parse_retry_after
+from gaussdb_backup.errors import FailedApiCall, FixConfiguration, FixRequest, TryLater
+from gaussdb_backup.huawei.auth import ConnectionAuth, make_auth
+from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id
+from gaussdb_backup.huawei.error_table import make_error, parse_date, parse_retry_after
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse, send
+from gaussdb_backup.huawei.transport import BoundedTransport, NetworkTransport
 
 USER_AGENT = f"gaussdb-backup/{__version__}"
+MAX_QUERY = 8 * 1024
+"""Characters of the encoded parameters of a request: gateways refuse much longer addresses."""
 
 
 class Session:
@@ -38,32 +45,37 @@ class Session:
         self._transport = transport
         self._connection: Connection | None = None
         self._client: httpx.Client | None = None
+        self._auth: ConnectionAuth | None = None
         self._has_switched = False
+        self._clock_skew: timedelta | None = None
 
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
-        return None
+        return self._clock_skew
 
     def close(self) -> None:
         """Close the connections that are kept open; the next request makes new ones."""
         if self._client is not None:
             self._client.close()
-            self._client = self._connection = None
+            self._client = self._connection = self._auth = None
 
     def send(self, request: ApiRequest, connection: Connection, *, timeout: timedelta) -> ApiResponse:
         """Send a request; return the response of a success. Raises the errors of `gaussdb_backup.errors`.
 
-        Where the documented path is no longer served, the request is sent to its successor's.
+        Within `timeout` there is all that the call needs: name look-up, connects, a token, the request once more with a
+        new token or, where the documented path is no longer served, to its successor's.
         """
+        deadline = Deadline.after(min(timeout, self.timeout))
         api_prefix = request.api_prefix or ("v3" if self._has_switched else connection.api_version)
-        response = self._send_once(replace(request, api_prefix=api_prefix), connection, timeout)
+        response, auth = self._send_once(replace(request, api_prefix=api_prefix), connection, deadline)
         if api_prefix == "mysql/v3" and _is_unknown_path(response):
-            response = self._send_once(replace(request, api_prefix="v3"), connection, timeout)
+            response, auth = self._send_once(replace(request, api_prefix="v3"), connection, deadline)
             self._switch_api_version(response)
         if 200 <= response.http_status < 300:  # noqa: PLR2004 - success
+            _refuse_echo(response, request, auth)
             return response
-        body = parse_error_body(response.http_status, response.headers, response.content)
+        body = parse_error_body(response.http_status, response.headers, response.content, auth.secrets)
         retry_after = parse_retry_after(response.headers.get("Retry-After"), now=self._now())
         raise make_error(body, operation=request.operation, is_mutating=request.is_mutating, retry_after=retry_after)
 
@@ -75,27 +87,59 @@ class Session:
         if self._on_api_version_switch:
             self._on_api_version_switch()
 
-    def _send_once(self, request: ApiRequest, connection: Connection, timeout: timedelta) -> ApiResponse:
-        client = self._client_for(connection)
-        url = f"{connection.endpoint}/{request.api_prefix}/{connection.project_id}{request.path}"
-        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        http_request = client.build_request(request.method, url, params=request.parameters or None, content=content)
-        return send(client, http_request, request, timeout=timeout)
+    def _send_once(
+        self, request: ApiRequest, connection: Connection, deadline: Deadline
+    ) -> tuple[ApiResponse, ConnectionAuth]:
+        client, auth = self._client_for(connection)
+        response = send(client, _build_request(client, request, connection), request, deadline=deadline)
+        if date := parse_date(response.headers.get("Date")):
+            self._clock_skew = date - self._now()
+        return response, auth
 
-    def _client_for(self, connection: Connection) -> httpx.Client:
-        """Return the HTTP client of the connection, a new one when it has changed."""
-        if self._client is None or connection != self._connection:
+    def _client_for(self, connection: Connection) -> tuple[httpx.Client, ConnectionAuth]:
+        """Return the HTTP client of the connection and its authentication, new ones when it has changed."""
+        if self._client is None or self._auth is None or connection != self._connection:
             self.close()
+            self._auth = make_auth(connection.credentials, project_id=connection.project_id, now=self._now)
             self._client = httpx.Client(
-                auth=make_auth(connection.credentials, project_id=connection.project_id, now=self._now),
+                auth=self._auth,
                 headers={"User-Agent": USER_AGENT, "Content-Type": "application/json", "X-Language": "en-us"},
-                timeout=httpx.Timeout(self.timeout.total_seconds()),
-                transport=self._transport or httpx.HTTPTransport(retries=1, trust_env=False),
+                transport=BoundedTransport(self._transport or NetworkTransport()),
                 follow_redirects=False,
                 trust_env=False,
             )
             self._connection = connection
-        return self._client
+        return self._client, self._auth
+
+
+def _build_request(client: httpx.Client, request: ApiRequest, connection: Connection) -> httpx.Request:
+    """Make a request. Raises `FixConfiguration` for an endpoint, `FixRequest` for values that make no address."""
+    api_call = FailedApiCall(request.operation)
+    if not _is_query(request.parameters):
+        text = "the values to look for are too long for an address, or no text: correct them"
+        raise FixRequest(f"{request.operation}: {text}", api_call=api_call)
+    url = f"{connection.endpoint}/{request.api_prefix}/{connection.project_id}{request.path}"
+    content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode(errors="replace")
+    with suppress(httpx.InvalidURL, UnicodeError):
+        return client.build_request(request.method, url, params=request.parameters or None, content=content)
+    text = "no address can be made of the endpoint: check it in the secret"
+    raise FixConfiguration(f"{request.operation}: {text}", api_call=api_call)
+
+
+def _is_query(parameters: Mapping[str, str]) -> bool:
+    with suppress(UnicodeError):  # half a character
+        return len(urlencode(parameters, quote_via=quote)) <= MAX_QUERY
+    return False
+
+
+def _refuse_echo(response: ApiResponse, request: ApiRequest, auth: ConnectionAuth) -> None:
+    """Use no response that shows a secret as if it were a name or an id, since those are logged."""
+    id_ = request_id(response.headers)
+    if auth.secrets.clean(id_) == id_ and not auth.sent_secrets.is_in_any(parse_body(response.content)):
+        return
+    api_call = FailedApiCall(request.operation, response.http_status, None, auth.secrets.clean(id_))
+    text = f"{request.operation}: the response shows credentials that it was sent: check the endpoint in the secret"
+    raise TryLater(text, api_call=api_call, may_have_taken_effect=request.is_mutating)
 
 
 def _is_unknown_path(response: ApiResponse) -> bool:

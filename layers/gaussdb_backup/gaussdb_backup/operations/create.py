@@ -2,25 +2,30 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from gaussdb_backup.domain.backup_request import MAX_AHEAD, BackupRequest
+from gaussdb_backup.domain.adoption import earliest_begin, find_own
+from gaussdb_backup.domain.backup_request import BackupRequest
+from gaussdb_backup.domain.daily_limit import check_daily_limit
 from gaussdb_backup.domain.models import Backup, CreatedBackup, Frozen, Instance
 from gaussdb_backup.domain.naming import render_backup_name, uses_instance_name
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest, NameTaken, TryLater
 
-CLOCK_TOLERANCE = timedelta(minutes=15)
-"""How far the API's clock may be behind ours: the skew beyond which it refuses signatures.
-
-Source: docs/reference/gaussdb_api.md, "Signing with an access key".
-"""
+SEARCHED = timedelta(days=1)
+"""How far before its run a backup is searched for: further than any clock skew, so that one list serves whatever skew
+its response shows."""
 
 
 class BackupApi(Protocol):
     """The calls of the API that creating a backup needs."""
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
 
     def create_backup(self, *, instance_id: str, name: str, description: str | None) -> CreatedBackup:
         """Start a manual backup."""
@@ -87,6 +92,7 @@ def create_backup(
     tracker: Tracker,
     reporter: Reporter,
     now: Callable[[], datetime],
+    maximum_per_day: int,
     remaining_time: timedelta,
 ) -> CreateResult:
     """Return the one backup of a request: the one that it has already, or a new one, which is then tracked.
@@ -94,6 +100,7 @@ def create_backup(
     Running it again for the same request returns the same backup, however the first run ended. `remaining_time` is
     after how long Lambda ends this function; after that another may execute the request. Raises what the API raises;
     `InvalidRequest` for a name that the API would refuse and for an instance that the project does not have;
+    `TooManyBackups` if the instance has had `maximum_per_day` manual backups within a day, whoever made them;
     `TryLater` while another function executes the request.
     """
     reporter.add(**request.log_fields)
@@ -102,7 +109,8 @@ def create_backup(
     with idempotency.run_once(request.idempotency_key(name), remaining_time=remaining_time) as execution:
         if execution.result is not None:
             return CreateResult.model_validate(execution.result)
-        result = find_or_create(request, name, api=api, now=now())
+        search = _Search(request=request, name=name, api=api, now=now())
+        result = _find_or_create(search, maximum_per_day=maximum_per_day)
         reporter.backup_started(result.backup, outcome=result.outcome.value)
         tracker.track(request, result.backup, now=now())
         execution.result = result.model_dump(mode="json")
@@ -130,29 +138,61 @@ def _read_instance_name(request: BackupRequest, *, api: BackupApi) -> str:
     raise InvalidRequest("backup request", [problem])
 
 
-def find_or_create(request: BackupRequest, name: str, *, api: BackupApi, now: datetime) -> CreateResult:
-    """Return the backup called `name` of this run, or create it.
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """The search for the backup called `name` of this run among the manual backups of the instance."""
+
+    request: BackupRequest
+    name: str
+    api: BackupApi
+    now: datetime
+
+    def list_recent(self) -> list[Backup]:
+        """List the backups among which that of this run is, if there is one."""
+        return self._list_since(min(self.now, self.request.scheduled_time) - SEARCHED)
+
+    def find(self, listed: Iterable[Backup]) -> Backup | None:
+        """Return the backup of this run, by the clock skew that the response to the list shows.
+
+        One without a begin time is that of this run only if the API lists it as begun late enough.
+        """
+        earliest = earliest_begin(self.request, clock_skew=self.api.clock_skew)
+        own = find_own(listed, self.name, earliest=earliest)
+        if own is None or own.begin_time is not None:
+            return own
+        return find_own(self._list_since(earliest), self.name, earliest=earliest)
+
+    def _list_since(self, begin_time: datetime) -> list[Backup]:
+        id_ = self.request.instance_id
+        listed = self.api.list_backups(instance_id=id_, backup_type="manual", begin_time=begin_time)
+        return [backup for backup in listed if backup.instance_id in ("", id_)]
+
+
+def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
+    """Return the backup of a run, or create it.
 
     The name is searched for before creating, and again after a response that leaves open whether the API did the
     work: an ambiguous failure, a conflict (which may be with the very backup that a killed function began), a name
     that is taken. Raises what the API raises; `NameTaken` names the backup that has the name.
     """
-    earliest = _earliest_begin(request.scheduled_time, now)
-    if backup := _find_backup(request.instance_id, name, earliest=earliest, api=api):
+    request, name, api = search.request, search.name, search.api
+    listed = search.list_recent()
+    if backup := search.find(listed):
         return CreateResult(outcome=Outcome.ADOPTED, backup=backup)
+    check_daily_limit(listed, maximum=maximum_per_day, now=search.now)
     try:
         created = api.create_backup(instance_id=request.instance_id, name=name, description=request.description)
     except TryLater as error:
         if not (error.may_have_taken_effect or _is_conflict(error)):
             raise
         try:
-            backup = _find_backup(request.instance_id, name, earliest=earliest, api=api)
+            backup = search.find(search.list_recent())
         except GaussDBBackupError as second:
             raise error from second  # the first error is the one that says whether the work may be done
         if backup is None:
             raise
     except NameTaken as error:
-        backup = _find_backup(request.instance_id, name, earliest=earliest, api=api)
+        backup = search.find(search.list_recent())
         if backup is None:
             raise _name_taken_by(request, name, api=api, error=error) from error
     else:
@@ -163,32 +203,6 @@ def find_or_create(request: BackupRequest, name: str, *, api: BackupApi, now: da
 
 def _is_conflict(error: TryLater) -> bool:
     return error.api_call is not None and error.api_call.http_status == HTTPStatus.CONFLICT
-
-
-def _find_backup(instance_id: str, name: str, *, earliest: datetime, api: BackupApi) -> Backup | None:
-    """Return the manual backup of that name that began first, at `earliest` or later.
-
-    Of several it is the first: a later run may have used the same name since. One without a begin time is taken only
-    if there is no other; it counts, since the API listed it as begun late enough.
-    """
-    listed = api.list_backups(instance_id=instance_id, backup_type="manual", begin_time=earliest)
-    found = [backup for backup in listed if backup.name == name and (backup.begin_time or earliest) >= earliest]
-    return min(found, key=_age_order, default=None)
-
-
-def _age_order(backup: Backup) -> tuple[bool, float, str]:
-    begin = backup.begin_time.timestamp() if backup.begin_time else 0.0
-    return (backup.begin_time is None, begin, backup.id)
-
-
-def _earliest_begin(scheduled_time: datetime, now: datetime) -> datetime:
-    """Return from when on a backup can belong to the run of `scheduled_time`.
-
-    One that began before belongs to another run, whatever its name: with a template without a time, or two runs that
-    read alike when daylight saving ends, an old backup must not be taken for that of this run. A request that is
-    ahead of its time got its backup ahead of its time too.
-    """
-    return scheduled_time - CLOCK_TOLERANCE - (MAX_AHEAD if now < scheduled_time else timedelta(0))
 
 
 def _name_taken_by(request: BackupRequest, name: str, *, api: BackupApi, error: NameTaken) -> NameTaken:

@@ -1,7 +1,7 @@
 """What `dispatch_backups` reports."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gaussdb_backup.domain.plan import Action, Decision
 from gaussdb_backup.telemetry.log_fields import to_json
@@ -12,19 +12,34 @@ from gaussdb_backup.telemetry.reporter import Reporter
 class DispatchReporter(Reporter):
     """Reports about plans."""
 
-    def plan_dispatched(self, decisions: Sequence[Decision], *, dry_run: bool) -> None:
-        """Report what was done about each instance, and how many there were of each action."""
+    function = "dispatch_backups"
+
+    def plan_dispatched(self, decisions: Sequence[Decision], refusals: Mapping[str, str], *, dry_run: bool) -> None:
+        """Report what was done about each instance, and how many there were of each action.
+
+        `refusals` are the queue's, by instance: such a request is retried with its plan. A dry run counts nothing.
+        """
         self.add(dry_run=dry_run)
         for decision in decisions:
-            fields = {**self._log_fields, **decision.log_fields}
-            if decision.action is Action.REJECTED:
-                self._logger.error("backup request rejected", extra=to_json(fields))
-                self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
-            elif decision.action is Action.SKIPPED:
-                self._logger.warning("instance skipped", extra=to_json(fields))
-            else:
-                self._logger.debug("backup request queued", extra=to_json(fields))
-        counts = Counter(decision.action for decision in decisions)
+            self._decided(decision, refusals.get(decision.instance_id), dry_run=dry_run)
+        counts = Counter(decision.action for decision in decisions if decision.instance_id not in refusals)
         summary = {**self._log_fields, **{action.value: counts[action] for action in Action}}
         log = self._logger.info if decisions else self._logger.warning
         log("plan dispatched", extra=to_json(summary))
+        if not decisions and not dry_run:
+            self._metrics.emit({Metric.PLAN_SELECTED_NOTHING: 1}, summary)
+        if not refusals and not dry_run:
+            self._metrics.emit({Metric.PLAN_DISPATCHED: 1}, summary)
+
+    def _decided(self, decision: Decision, refusal: str | None, *, dry_run: bool) -> None:
+        fields = {**self._log_fields, **decision.log_fields}
+        if refusal:
+            self._logger.warning("backup request deferred", extra=to_json({**fields, "cause": refusal}))
+        elif decision.action is Action.SKIPPED:
+            self._logger.warning("instance skipped", extra=to_json(fields))
+        elif decision.action is Action.QUEUED:
+            self._logger.debug("backup request queued", extra=to_json(fields))
+        else:
+            self._logger.error("backup request rejected", extra=to_json(fields))
+            if not dry_run:
+                self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)

@@ -1,6 +1,7 @@
 """The vocabulary of the metrics, and how they are emitted (CloudWatch EMF)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -20,10 +21,13 @@ class Metric(StrEnum):
     BACKUP_DEFERRED = "BackupDeferred"
     BACKUP_DURATION = "BackupDuration"
     BACKUP_SIZE = "BackupSize"
+    PLAN_SELECTED_NOTHING = "PlanSelectedNothing"
     TRACKING_POLL_FAILED = "TrackingPollFailed"
     STATE_CHANGE_NOT_PUBLISHED = "StateChangeNotPublished"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
     UNEXPECTED_ERROR = "UnexpectedError"
+    PLAN_DISPATCHED = "PlanDispatched"
+    INVOCATION_FAILED = "InvocationFailed"
 
     @property
     def unit(self) -> MetricUnit:
@@ -58,4 +62,12 @@ class Metrics:
             instance_id = log_fields.get("instance_id")
             if instance_id and self._per_instance:
                 metrics.add_dimensions(service=self._service, connection=connection, instance_id=instance_id)
+        metrics.flush_metrics()
+
+    def emit_of_function(self, metric: Metric, *, function: str, at: datetime) -> None:
+        """Emit 1 under the dimensions service and function, with the time `at` instead of the present."""
+        metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
+        metrics.add_metric(metric.value, metric.unit, 1)
+        metrics.add_dimension("function", function)
+        metrics.timestamp = int(at.timestamp() * 1000)
         metrics.flush_metrics()

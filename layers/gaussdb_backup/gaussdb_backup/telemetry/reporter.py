@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from aws_lambda_powertools import Logger
 
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp
+from gaussdb_backup.domain.backup_request import extract_log_fields
+from gaussdb_backup.domain.validation import parse_object
+from gaussdb_backup.errors import (
+    FixConfiguration,
+    FixRequest,
+    GaussDBBackupError,
+    GiveUp,
+    InvalidRequest,
+    StartWindowMissed,
+)
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric, Metrics
 
 
 class Reporter:
     """Logs constant messages with fields, and counts. Each fact is reported at once, not at the end."""
+
+    function: ClassVar[str]
+    """The function that reports, as a dimension."""
 
     def __init__(self, logger: Logger, metrics: Metrics, log_fields: Mapping[str, Any] | None = None) -> None:
         """`log_fields` are added to each record."""
@@ -37,6 +50,21 @@ class Reporter:
             reporter.unexpected_error(error)
             raise
 
+    @contextmanager
+    def reporting_invocation(self, *, started_at: datetime) -> Iterator[Self]:
+        """Report like `reporting_errors`, where the error that leaves the block fails the invocation.
+
+        Lambda counts that error too, at the time when the invocation began. One that is reported as deferred, rejected
+        or unusable is accounted for under that time, so that an alarm can tell the others: defects, and functions that
+        ended without a report.
+        """
+        try:
+            with self.reporting_errors() as reporter:
+                yield reporter
+        except GaussDBBackupError:
+            self._metrics.emit_of_function(Metric.INVOCATION_FAILED, function=self.function, at=started_at)
+            raise
+
     def request_failed(self, error: GaussDBBackupError, **log_fields: object) -> None:
         """Report what becomes of a request after an error: rejected, deferred, or held up by its connection."""
         fields = {**self._log_fields, **log_fields, **error_fields(error)}
@@ -56,6 +84,22 @@ class Reporter:
         fields = {**self._log_fields, **log_fields, **error_fields(error)}
         self._logger.error("unexpected error", extra=to_json(fields), exc_info=error)
         self._metrics.emit({Metric.UNEXPECTED_ERROR: 1}, fields)
+
+    def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
+        """Report that a request or plan went to the dead-letter queue; count it unless it was rejected before."""
+        try:
+            log_fields = extract_log_fields(parse_object(body, "message"))
+        except InvalidRequest:
+            log_fields = {}
+        fields = {**log_fields, **error_fields(error), "message_id": message_id}
+        self._logger.error("backup request dead-lettered", extra=to_json(fields))
+        if isinstance(error, StartWindowMissed) or not isinstance(error, FixRequest | GiveUp):
+            self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
+
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+        """Report that the dead-letter queue refused a message, which is received again later."""
+        fields = {**error_fields(error), "message_id": message_id, "cause": cause}
+        self._logger.error("message not dead-lettered", extra=to_json(fields))
 
     def api_version_switched(self, *, connection: str) -> None:
         """Report that the documented path is gone and its successor is used from now on."""

@@ -23,6 +23,8 @@ METRIC_OF_STATUS = {
 class TrackReporter(Reporter):
     """Reports about tracked backups."""
 
+    function = "track_backups"
+
     def status_observed(self, observation: Observation) -> None:
         """Report the status of a tracked backup. One that is building is logged at DEBUG, without a metric."""
         status = observation.status

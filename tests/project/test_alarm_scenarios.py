@@ -1,0 +1,261 @@
+"""What each alarm makes of what is published: it is fed with values and evaluated as CloudWatch does."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
+from tests.helpers.alarms import MetricData, fires
+from tests.helpers.clock import RUN
+from tests.project.conftest import ATTRIBUTES
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+FUNCTIONS = ("create_backup", "dispatch_backups")
+ALARMS = {
+    "create_backup": "CreateBackupErrorsAlarm",
+    "dispatch_backups": "DispatchBackupsErrorsAlarm",
+    "track_backups": "TrackBackupsErrorsAlarm",
+}
+LOGICAL_IDS = {
+    "create_backup": "CreateBackupFunction",
+    "dispatch_backups": "DispatchBackupsFunction",
+    "track_backups": "TrackBackupsFunction",
+}
+
+type Fires = Callable[..., bool]
+
+
+class Published(MetricData):
+    """What Lambda, SQS and the functions publish."""
+
+    def invocation(self, function: str, at: datetime, *, failed: bool = False, reported: bool = False) -> None:
+        """One invocation of a function; `reported` is an error that the function accounted for itself."""
+        self.put("AWS/Lambda", "Errors", float(failed), at, FunctionName=LOGICAL_IDS[function])
+        if reported:
+            self.put("GaussDBBackup", "InvocationFailed", 1, at, service=STACK_NAME, function=function)
+
+    def count(self, metric: str, at: datetime) -> None:
+        self.put("GaussDBBackup", metric, 1, at, service=STACK_NAME)
+
+    def queue(self, name: str, at: datetime, *, visible: int, received: int | None) -> None:
+        dimension = {"QueueName": f"{name}.QueueName"}
+        self.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, at, **dimension)
+        if received is not None:
+            self.put("AWS/SQS", "NumberOfMessagesReceived", received, at, **dimension)
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def goes_off(alarms: dict[str, Any], published: Published) -> Fires:
+    """Whether an alarm goes off in the hours after a time."""
+
+    def check(alarm: str, *, start: datetime = RUN, hours: float = 2, **others: Any) -> bool:
+        return fires(alarms[alarm], published, start=start, end=start + timedelta(hours=hours), **others)
+
+    return check
+
+
+def busy_run(published: Published) -> None:
+    """Ten invocations a minute for half an hour; many requests of the queue are deferred, which is no error."""
+    for second in range(0, 1800, 6):
+        at = RUN + timedelta(seconds=second)
+        published.invocation("create_backup", at)
+        published.count("BackupDeferred", at)
+
+
+def test_a_busy_run_with_deferred_requests_is_no_alarm(
+    published: Published, goes_off: Fires, alarms: dict[str, Any]
+) -> None:
+    busy_run(published)
+    published.count("BackupBuilding", RUN + MINUTE)
+    published.count("PlanDispatched", RUN - DAY)
+    assert [name for name in alarms if goes_off(name)] == []
+
+
+def test_a_defect_in_a_busy_run_is_an_alarm(published: Published, goes_off: Fires) -> None:
+    busy_run(published)
+    published.invocation("create_backup", RUN + 10 * MINUTE, failed=True)
+    assert goes_off("CreateBackupErrorsAlarm")
+
+
+@pytest.mark.parametrize("function", ALARMS)
+def test_a_nightly_function_that_fails_fast_once_is_an_alarm(
+    published: Published, goes_off: Fires, function: str
+) -> None:
+    """As one whose import fails: nothing of its own has ever been published."""
+    published.invocation(function, RUN, failed=True)
+    assert goes_off(ALARMS[function])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_error_that_the_function_reported_is_no_alarm(published: Published, goes_off: Fires, function: str) -> None:
+    """A deferral, somebody's invalid request, a connection that is unusable: each has an alarm of its own, or none."""
+    for minutes in (0, 1, 3):
+        published.invocation(function, RUN + minutes * MINUTE, failed=True, reported=True)
+    assert not goes_off(ALARMS[function])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_defect_beside_reported_errors_is_an_alarm(published: Published, goes_off: Fires, function: str) -> None:
+    published.invocation(function, RUN, failed=True, reported=True)
+    published.invocation(function, RUN + MINUTE, failed=True)
+    assert goes_off(ALARMS[function])
+
+
+def test_errors_reported_by_one_function_hide_none_of_another(published: Published, goes_off: Fires) -> None:
+    published.invocation("create_backup", RUN, failed=True, reported=True)
+    published.invocation("dispatch_backups", RUN, failed=True)
+    assert goes_off("DispatchBackupsErrorsAlarm")
+    assert not goes_off("CreateBackupErrorsAlarm")
+
+
+def test_a_fresh_install_without_data_is_no_alarm(goes_off: Fires, alarms: dict[str, Any]) -> None:
+    quarters = {"hours": 25.75, "every": 15 * MINUTE}
+    assert [name for name in alarms if goes_off(name, **quarters, created_at=RUN)] == []
+
+
+SINGLE_FAILURES = {
+    "BackupFailedAlarm": "BackupFailed",
+    "BackupOverdueAlarm": "BackupOverdue",
+    "BackupMissingAlarm": "BackupMissing",
+    "BackupRejectedAlarm": "BackupRejected",
+    "PlanSelectedNothingAlarm": "PlanSelectedNothing",
+    "ConnectionUnusableAlarm": "ConnectionUnusable",
+    "UnexpectedErrorAlarm": "UnexpectedError",
+}
+LASTING_FAILURES = {
+    "TrackingPollFailedAlarm": "TrackingPollFailed",
+    "StateChangeNotPublishedAlarm": "StateChangeNotPublished",
+}
+
+
+@pytest.mark.parametrize("alarm", SINGLE_FAILURES)
+def test_a_single_failure_is_an_alarm(published: Published, goes_off: Fires, alarm: str) -> None:
+    published.count(SINGLE_FAILURES[alarm], RUN)
+    assert goes_off(alarm)
+    assert not goes_off(alarm, start=RUN + HOUR)
+
+
+@pytest.mark.parametrize("alarm", LASTING_FAILURES)
+def test_a_failure_that_is_tried_again_is_an_alarm_only_if_it_lasts(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    """A poll comes at most ten minutes after the one before."""
+    for minutes in (0, 5, 12):
+        published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
+    assert not goes_off(alarm)
+    for minutes in (22, 31, 40):
+        published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
+    assert goes_off(alarm)
+
+
+def test_an_api_that_is_away_for_two_hours_is_reported_by_the_polls_that_fail_and_nothing_else(
+    published: Published, goes_off: Fires, alarms: dict[str, Any]
+) -> None:
+    """The run is a day after the one before; its plan and its requests are deferred, then carried out."""
+    published.count("PlanDispatched", RUN - DAY)
+    for minutes in range(0, 120, 6):
+        at = RUN + minutes * MINUTE
+        published.invocation("dispatch_backups", at)
+        published.count("BackupDeferred", at)
+        published.invocation("track_backups", at)
+        published.count("TrackingPollFailed", at)
+        published.queue("PlanQueue", at, visible=0, received=1)
+    published.count("PlanDispatched", RUN + 110 * MINUTE)
+    assert [name for name in alarms if goes_off(name, hours=3)] == ["TrackingPollFailedAlarm"]
+
+
+def every_day(published: Published, days: range) -> None:
+    for day in days:
+        published.count("PlanDispatched", RUN + day * DAY)
+
+
+def test_a_run_each_day_is_no_alarm(published: Published, goes_off: Fires) -> None:
+    every_day(published, range(-2, 4))
+    published.count("PlanDispatched", RUN + 4 * DAY + HOUR)
+    assert not goes_off("RunMissingAlarm", hours=24 * 5, every=15 * MINUTE)
+
+
+def test_a_weekend_without_runs_is_an_alarm_after_26_hours(published: Published, goes_off: Fires) -> None:
+    every_day(published, range(-4, 1))
+    assert not goes_off("RunMissingAlarm", hours=26, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", hours=27, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", start=RUN + 2 * DAY, hours=0)
+
+
+def test_a_schedule_that_never_ran_is_an_alarm_after_its_warm_up(goes_off: Fires) -> None:
+    assert not goes_off("RunMissingAlarm", created_at=RUN, hours=25.75, every=15 * MINUTE)
+    assert goes_off("RunMissingAlarm", created_at=RUN, hours=26, every=15 * MINUTE)
+
+
+def test_a_disabled_schedule_has_no_alarm_for_missing_runs(template: dict[str, Any]) -> None:
+    assert template["Resources"]["RunMissingAlarm"]["Condition"] == "ScheduleIsEnabled"
+    for state, exists in (("ENABLED", True), ("DISABLED", False)):
+        ids = {name: name for name in template["Resources"]}
+        attributes = {f"{name}.{attribute}": name for name in ids for attribute in ATTRIBUTES}
+        if not exists:
+            del attributes["RunMissingAlarm.Arn"]
+        stack = Stack(template, default_parameters(template) | {"ScheduleState": state}, ids, attributes)
+        [dashboard] = stack.of_type("AWS::CloudWatch::Dashboard").values()
+        assert ('"RunMissingAlarm"' in dashboard["DashboardBody"]) == exists
+
+
+STALLED = {
+    "PlanQueueStalledAlarm": "PlanQueue",
+    "BackupQueueStalledAlarm": "BackupQueue",
+    "TrackingQueueStalledAlarm": "TrackingQueue",
+}
+
+
+@pytest.mark.parametrize("received", [0, None], ids=["none received now", "none ever received"])
+@pytest.mark.parametrize("alarm", STALLED)
+def test_a_queue_whose_messages_wait_and_are_not_received_is_stalled(
+    published: Published, goes_off: Fires, alarm: str, received: int | None
+) -> None:
+    for minutes in range(45):
+        published.queue(STALLED[alarm], RUN + minutes * MINUTE, visible=3, received=received)
+    assert goes_off(alarm, hours=0.75)
+
+
+@pytest.mark.parametrize("alarm", STALLED)
+def test_a_queue_whose_messages_wait_while_others_are_received_is_not(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    for minutes in range(90):
+        published.queue(STALLED[alarm], RUN + minutes * MINUTE, visible=500, received=int(minutes % 4 == 0))
+    assert not goes_off(alarm)
+
+
+DEAD_LETTERS = {
+    "PlanDeadLetterQueueAlarm": "PlanDeadLetterQueue",
+    "BackupDeadLetterQueueAlarm": "BackupDeadLetterQueue",
+    "TrackingDeadLetterQueueAlarm": "TrackingDeadLetterQueue",
+    "FailedInvocationsAlarm": "FailedInvocationsQueue",
+}
+
+
+@pytest.mark.parametrize("alarm", DEAD_LETTERS)
+def test_a_single_dead_letter_is_an_alarm_for_as_long_as_it_is_there(
+    published: Published, goes_off: Fires, alarm: str
+) -> None:
+    for minutes in range(120):
+        published.queue(DEAD_LETTERS[alarm], RUN + minutes * MINUTE, visible=int(minutes < 60), received=0)
+    assert goes_off(alarm)
+    assert goes_off(alarm, start=RUN + HOUR, hours=0)
+    assert not goes_off(alarm, start=RUN + HOUR + 6 * MINUTE, hours=0.5)
+
+
+@pytest.mark.parametrize("function", LOGICAL_IDS)
+def test_throttling_is_an_alarm_if_it_lasts(published: Published, goes_off: Fires, function: str) -> None:
+    alarm = ALARMS[function].replace("Errors", "Throttled")
+    published.put("AWS/Lambda", "Throttles", 4, RUN, FunctionName=LOGICAL_IDS[function])
+    assert not goes_off(alarm)
+    for minutes in range(20):
+        published.put("AWS/Lambda", "Throttles", 1, RUN + minutes * MINUTE, FunctionName=LOGICAL_IDS[function])
+    assert goes_off(alarm)
