@@ -41,7 +41,7 @@ TESTS = {
     "operations.track": OF_TRACKING,
     "operations.recent_backups": (*OF_TRACKING, "tests/adapters/test_lists.py"),
     "domain.circuit_breaker": ("tests/unit/test_circuit_breaker.py", "tests/adapters/test_circuit_breaker.py"),
-    "aws.consumer": (*OF_CREATING, *OF_TRACKING, "tests/scenarios/test_walk_of_a_message.py"),
+    "aws.consumer": ("tests/adapters/test_consumer.py", *OF_CREATING, *OF_TRACKING),
 }
 """The tests that should notice a change of a module: few, so that a mutant which survives costs little."""
 OTHER_TESTS = ("tests/unit", "tests/operations")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, render_backup_name, uses_instance_name
-from gaussdb_backup.errors import InvalidRequest
+from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 INSTANCE = "d8e6ca5a624745bcb546a227aa3ae1cfin07"
 RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -75,6 +75,33 @@ def test_what_is_wrong_with_a_template_is_named(template: str, named: str) -> No
     with pytest.raises(InvalidRequest, match=re.escape(named)) as raised:
         render(template)
     assert [problem.field for problem in raised.value.problems] == ["name_template"]
+
+
+FIELDS = "{instance_id}, {instance_name}, {schedule}, {scheduled_time}"
+
+
+@pytest.mark.parametrize(
+    ("template", "expected", "given"),
+    [
+        ("{x}", f"only the fields {FIELDS}", "'{x}'"),
+        ("a}", "Python format syntax", "'a}' (Single '}' encountered in format string)"),
+        ("{instance_id!r}", "no conversions", "'!r'"),
+        ("{instance_id:{schedule}}", "no fields inside a field", "'{instance_id:{schedule}}'"),
+        ("{instance_id:>9}", "nothing but a precision such as '{instance_id:.8}'", "'{instance_id:>9}'"),
+        ("{schedule}-x", "a value for '{schedule}'", "'a request whose schedule is not known'"),
+        ("{scheduled_time:%}", "a letter after the last %", "'{scheduled_time:%}'"),
+        ("{scheduled_time:%1%\n}", "strftime directives that mean the same everywhere", r"'%1, %\n'"),
+        (
+            "abc",
+            "a template that renders to 4 to 64 characters, a letter first, then letters, digits, - or _",
+            "'abc' (3 characters): it is too short",
+        ),
+    ],
+)
+def test_the_error_says_what_a_template_may_have_and_what_it_has(template: str, expected: str, given: str) -> None:
+    with pytest.raises(InvalidRequest, match="^invalid backup request: name_template: ") as raised:
+        render(template)
+    assert list(raised.value.problems) == [FieldProblem("name_template", expected, given)]
 
 
 def test_all_faults_of_a_template_are_named_at_once_each_kind_with_all_that_have_it() -> None:
