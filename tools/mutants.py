@@ -35,6 +35,11 @@ OF_DISPATCHING = ("tests/unit/test_naming.py", "tests/functions/test_dispatch_ba
 OF_CREATING = ("tests/operations/test_create.py", "tests/functions/test_create_backup.py")
 OF_TRACKING = ("tests/operations/test_track.py", "tests/functions/test_track_backups.py")
 TESTS = {
+    "domain.backup_request": ("tests/unit/test_backup_request.py", "tests/operations/test_create.py"),
+    "domain.connection": ("tests/unit/test_connection.py",),
+    "domain.naming": ("tests/unit/test_naming.py",),
+    "domain.retry_policy": ("tests/unit/test_retry_policy.py",),
+    "domain.validation": ("tests/unit/test_validation.py", "tests/unit/test_backup_request.py"),
     "domain.plan": OF_DISPATCHING,
     "operations.dispatch": OF_DISPATCHING,
     "operations.create": OF_CREATING,
