@@ -27,6 +27,8 @@ PACKAGE = Path("layers/gaussdb_backup/gaussdb_backup")
 COPIES = ROOT / ".cache" / "mutants"
 MUTMUT = (sys.executable, "-m", "mutmut")
 WORKERS = 2
+STOPPED_WITHIN = 30
+"""Seconds."""
 
 NEEDED = ("functions", "layers", "local", "tools", "tests", "docs", "events", "pyproject.toml", "template.yaml")
 """What tests read. Each copy has it twice: mutmut makes one more."""
@@ -35,13 +37,18 @@ OF_DISPATCHING = ("tests/unit/test_naming.py", "tests/functions/test_dispatch_ba
 OF_CREATING = ("tests/operations/test_create.py", "tests/functions/test_create_backup.py")
 OF_TRACKING = ("tests/operations/test_track.py", "tests/functions/test_track_backups.py")
 TESTS = {
+    "domain.backup_request": ("tests/unit/test_backup_request.py", "tests/operations/test_create.py"),
+    "domain.connection": ("tests/unit/test_connection.py",),
+    "domain.naming": ("tests/unit/test_naming.py",),
+    "domain.retry_policy": ("tests/unit/test_retry_policy.py",),
+    "domain.validation": ("tests/unit/test_validation.py", "tests/unit/test_backup_request.py"),
     "domain.plan": OF_DISPATCHING,
     "operations.dispatch": OF_DISPATCHING,
     "operations.create": OF_CREATING,
     "operations.track": OF_TRACKING,
     "operations.recent_backups": (*OF_TRACKING, "tests/adapters/test_lists.py"),
     "domain.circuit_breaker": ("tests/unit/test_circuit_breaker.py", "tests/adapters/test_circuit_breaker.py"),
-    "aws.consumer": (*OF_CREATING, *OF_TRACKING, "tests/scenarios/test_walk_of_a_message.py"),
+    "aws.consumer": ("tests/adapters/test_consumer.py", *OF_CREATING, *OF_TRACKING),
 }
 """The tests that should notice a change of a module: few, so that a mutant which survives costs little."""
 OTHER_TESTS = ("tests/unit", "tests/operations")
@@ -79,18 +86,29 @@ class Copy:
         self._path = PACKAGE / Path(*module.split(".")).with_suffix(".py")
         self._tests = TESTS.get(module, OTHER_TESTS)
         self._folder = COPIES / module
+        self._process: subprocess.Popen[bytes] | None = None
 
     def try_mutants(self, deadline: float) -> None:
         """Try those that have no result yet, until `deadline` by the monotonic clock. log.txt has the details."""
         self._update()
         with (self._folder / "log.txt").open("w") as log:
             command = [*MUTMUT, "run", "--max-children", "1"]
-            process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own command
+            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own command
             try:
-                process.wait(timeout=max(0, deadline - time.monotonic()))
+                self._process.wait(timeout=max(0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGINT)
-                process.wait()
+                self.stop()
+
+    def stop(self) -> None:
+        """Have mutmut end with its results saved, or else end it."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGINT)
+        try:
+            self._process.wait(timeout=STOPPED_WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def report(self) -> ModuleReport:
         """Return what became of the mutants, and where those are that no test noticed."""
@@ -146,9 +164,16 @@ def main(arguments: Sequence[str]) -> None:
     copies = [Copy(module) for module in find_modules(given.modules)]
     if not copies:
         sys.exit(f"mutants: no module matches {' '.join(given.modules)}: name one such as domain.naming")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in the background ignore it
     deadline = time.monotonic() + given.minutes * 60
     with ThreadPoolExecutor(WORKERS) as executor:
-        list(executor.map(lambda copy: copy.try_mutants(deadline), copies))
+        try:
+            list(executor.map(lambda copy: copy.try_mutants(deadline), copies))
+        except KeyboardInterrupt:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for copy in copies:
+                copy.stop()
+            sys.exit("mutants: stopped. Run it again to continue.")
         report = format_report(list(executor.map(Copy.report, copies)))
     (COPIES / "report.txt").write_text(report)
     print(report, end="")  # noqa: T201 - for the person who typed the command

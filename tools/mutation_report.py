@@ -87,6 +87,8 @@ def format_report(reports: Sequence[ModuleReport]) -> str:
 
 
 def _row(name: str, counts: Mapping[str, int]) -> str:
+    if not counts:
+        return f"{name:30}  no result: .cache/mutants/{name}/log.txt has the reason"
     noticed = sum(counts.get(status, 0) for status in NOTICED)
     unnoticed = sum(counts.get(status, 0) for status in UNNOTICED)
     not_tried = sum(counts.values()) - noticed - unnoticed

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import boto3
 
 DEAD_LETTER_QUEUES = {
-    "TrackingQueue": "TrackingDeadLetterQueue",
     "BackupQueue": "BackupDeadLetterQueue",
     "PlanQueue": "PlanDeadLetterQueue",
+    "TrackingQueue": "TrackingDeadLetterQueue",
 }
 """The queues of a stack, by their logical ids, with the dead-letter queue of each."""
 
@@ -44,21 +44,25 @@ class Redriven:
 
     `sent` are the ids of those that were sent, `left` the reasons why others are still in the queue, by id.
     `not_received` is about how many were never received, as SQS counts them: another receiver may hold them.
+    `stopped_by` is why the dead-letter queue could not be read on.
     """
 
     sent: set[str] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)
     not_received: int = 0
+    stopped_by: str | None = None
 
     @property
     def failed(self) -> bool:
-        """Whether a message is left for any reason but that it is newer."""
-        return any(reason != NEWER for reason in self.left.values())
+        """Whether a message is left, or may be, for any reason but that it is newer."""
+        return self.stopped_by is not None or any(reason != NEWER for reason in self.left.values())
 
     def __str__(self) -> str:
         reasons = [f"{count} left ({reason})" for reason, count in sorted(Counter(self.left.values()).items())]
         if self.not_received:
             reasons.append(f"about {self.not_received} not received (does another receiver hold them? Run this again)")
+        if self.stopped_by:
+            reasons.append(f"stopped: {self.stopped_by}")
         return "; ".join([f"{len(self.sent)} sent again", *reasons])
 
 
@@ -77,7 +81,7 @@ def redrive(
     """Send every message that is older than `started_at` to the queue it belongs to, then delete it.
 
     A newer one may have been redriven already, and be back: it is left. Stopped half-way, each message was sent at
-    least once or is still in the dead-letter queue. Raises what boto3 raises where that queue cannot be read.
+    least once or is still in the dead-letter queue.
     """
     redriven, receipt_handles = Redriven(), dict[str, str]()
     empty, last_sent_at = 0, now()
@@ -90,6 +94,8 @@ def redrive(
                 last_sent_at = now()
             _delete_sent(queue, messages, redriven)
         redriven.not_received = max(0, queue.count() - len(redriven.left))
+    except (BotoCoreError, ClientError) as error:
+        redriven.stopped_by = str(error)
     finally:
         queue.show([receipt_handles[id_] for id_ in redriven.left])
     return redriven

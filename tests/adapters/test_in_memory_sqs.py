@@ -163,6 +163,26 @@ def test_an_event_source_mapping_delivers_and_deletes(sqs: Any, url: str) -> Non
     assert counts(sqs, url) == (0, 0, 0)
 
 
+def test_a_batch_of_messages_keeps_their_attributes_and_is_deleted_together(sqs: Any, url: str) -> None:
+    run = {"ScheduledTime": {"DataType": "String", "StringValue": "2026-11-23T01:30:00+00:00"}}
+    entries = [{"Id": str(number), "MessageBody": "a", "MessageAttributes": run} for number in range(3)]
+    sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    messages = receive(sqs, url)
+    assert [message["MessageAttributes"]["ScheduledTime"]["StringValue"] for message in messages] == [
+        "2026-11-23T01:30:00+00:00"
+    ] * 3
+    handles = [{"Id": str(index), "ReceiptHandle": m["ReceiptHandle"]} for index, m in enumerate(messages)]
+    assert len(sqs.delete_message_batch(QueueUrl=url, Entries=handles)["Successful"]) == 3
+    assert counts(sqs, url) == (0, 0, 0)
+
+
+def test_a_receiver_may_choose_how_long_a_message_is_invisible(sqs: Any, url: str) -> None:
+    Queue(url, client=sqs).send("a")
+    assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+    assert len(receive(sqs, url)) == 1
+    assert receive(sqs, url) == []
+
+
 def test_a_message_has_at_most_one_mebibyte(sqs: Any, url: str) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="x" * MAX_MESSAGE_BYTES)
     with pytest.raises(ClientError) as raised:
@@ -188,23 +208,3 @@ def test_the_queue_in_memory_counts_attributes_to_the_size_as_sqs_does() -> None
     attributes = {"ErrorMessage": {"DataType": "String", "StringValue": "x" * 100}}
     with pytest.raises(ClientError, match="InvalidParameterValue"):
         sqs.send_message(QueueUrl=url, MessageBody="x" * (MAX_MESSAGE_BYTES - 100), MessageAttributes=attributes)
-
-
-def test_a_batch_of_messages_keeps_their_attributes_and_is_deleted_together(sqs: Any, url: str) -> None:
-    run = {"ScheduledTime": {"DataType": "String", "StringValue": "2026-11-23T01:30:00+00:00"}}
-    entries = [{"Id": str(number), "MessageBody": "a", "MessageAttributes": run} for number in range(3)]
-    sqs.send_message_batch(QueueUrl=url, Entries=entries)
-    messages = receive(sqs, url)
-    assert [message["MessageAttributes"]["ScheduledTime"]["StringValue"] for message in messages] == [
-        "2026-11-23T01:30:00+00:00"
-    ] * 3
-    handles = [{"Id": str(index), "ReceiptHandle": m["ReceiptHandle"]} for index, m in enumerate(messages)]
-    assert len(sqs.delete_message_batch(QueueUrl=url, Entries=handles)["Successful"]) == 3
-    assert counts(sqs, url) == (0, 0, 0)
-
-
-def test_a_receiver_may_choose_how_long_a_message_is_invisible(sqs: Any, url: str) -> None:
-    Queue(url, client=sqs).send("a")
-    assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
-    assert len(receive(sqs, url)) == 1
-    assert receive(sqs, url) == []

@@ -310,6 +310,28 @@ def test_a_message_that_is_not_deleted_is_sent_once_by_one_redrive(
     assert bodies(sqs, dead) == ["a"]
 
 
+class StopsAnswering(Sqs):
+    """A queue that can be read once."""
+
+    receives = 0
+
+    def receive_message(self, **arguments: Any) -> Any:
+        self.receives += 1
+        if self.receives > 1:
+            raise error("AccessDenied", "ReceiveMessage")
+        return self._client.receive_message(**arguments)
+
+
+def test_a_queue_that_can_be_read_no_more_ends_it_with_what_was_done(
+    sqs: Any, dead: str, requests: str, run: Run
+) -> None:
+    send(sqs, dead, ["a"])
+    redriven = run(StopsAnswering(sqs))
+    assert str(redriven).startswith("1 sent again; stopped: An error occurred (AccessDenied)")
+    assert redriven.failed
+    assert bodies(sqs, requests) == ["a"]
+
+
 class DeliversTwice(Sqs):
     """SQS, which may deliver a message once more although it was deleted."""
 

@@ -81,7 +81,7 @@ def test_the_score_counts_what_was_tried_only() -> None:
     assert report.startswith("domain/box.py:8\n    - a\n    + b\n\nmodule")
     assert [line.split() for line in report.splitlines()[-3:]] == [
         ["domain.box", "6", "2", "4", "75.0%"],
-        ["domain.other", "0", "0", "0", "-"],
+        ["domain.other", "no", "result:", ".cache/mutants/domain.other/log.txt", "has", "the", "reason"],
         ["all", "6", "2", "4", "75.0%"],
     ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from gaussdb_backup.domain.connection import parse_connection
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
-from gaussdb_backup.errors import InvalidConnection
+from gaussdb_backup.errors import FieldProblem, InvalidConnection
 
 KEY = {
     "endpoint": "https://gaussdb-mysql.eu-de.otc.t-systems.com/",
@@ -149,6 +149,7 @@ def test_what_is_wrong_with_a_secret_is_named_by_its_key_and_shows_no_value(
     ("endpoint", "parsed"),
     [
         ("https://host", "https://host"),
+        ("https://host:1", "https://host:1"),
         ("https://A.B-c.example:8443/", "https://a.b-c.example:8443"),
         ("https://xn--mnchen-3ya.de", "https://xn--mnchen-3ya.de"),
         ("https://10.0.0.1:65535", "https://10.0.0.1:65535"),
@@ -157,6 +158,49 @@ def test_what_is_wrong_with_a_secret_is_named_by_its_key_and_shows_no_value(
 )
 def test_each_kind_of_host_is_an_endpoint(endpoint: str, parsed: str) -> None:
     assert parse({**KEY, "endpoint": endpoint}).endpoint == parsed
+
+
+BOTH_WAYS = "either access_key and secret_key, or iam_endpoint, domain_name, user_name, password"
+NO_TLS = "an https address (http only where ALLOW_HTTP_ENDPOINT is true)"
+
+
+@pytest.mark.parametrize(
+    ("secret", "problems"),
+    [
+        ({**KEY, **USER}, [FieldProblem("credentials", BOTH_WAYS, "both")]),
+        (
+            {"endpoint": KEY["endpoint"], "project_id": KEY["project_id"]},
+            [FieldProblem("credentials", BOTH_WAYS, "neither")],
+        ),
+        (without(KEY, "secret_key"), [FieldProblem("secret_key", "a value, since access_key is given", "nothing")]),
+        (
+            without(without(USER, "iam_endpoint"), "password"),
+            [
+                FieldProblem("iam_endpoint", "a value, since domain_name is given", "nothing"),
+                FieldProblem("password", "a value, since domain_name is given", "nothing"),
+            ],
+        ),
+        ({**KEY, "endpoint": "http://host"}, [FieldProblem("endpoint", NO_TLS)]),
+        (
+            "[]",
+            [FieldProblem("SecretString", "a flat JSON object (docs/reference/connection.md has its keys)")],
+        ),
+        (
+            {**KEY, "endpoint": "host"},
+            [
+                FieldProblem(
+                    "endpoint",
+                    "an address without path and query such as https://gaussdb-mysql.eu-de.otc.t-systems.com",
+                )
+            ],
+        ),
+    ],
+    ids=["both ways", "neither way", "half a key", "half a user", "no TLS", "a list", "no address"],
+)
+def test_the_error_says_what_a_secret_may_have(secret: dict[str, Any] | str, problems: list[FieldProblem]) -> None:
+    with pytest.raises(InvalidConnection) as raised:
+        parse(secret)
+    assert list(raised.value.problems) == problems
 
 
 def test_a_security_token_beside_a_password_is_refused_with_both_named() -> None:
