@@ -161,6 +161,10 @@ def test_each_kind_of_host_is_an_endpoint(endpoint: str, parsed: str) -> None:
 
 
 BOTH_WAYS = "either access_key and secret_key, or iam_endpoint, domain_name, user_name, password"
+NO_OTHER = (
+    "no other keys than endpoint, project_id, access_key, secret_key, security_token, iam_endpoint, domain_name, "
+    "user_name, password, api_version"
+)
 NO_TLS = "an https address (http only where ALLOW_HTTP_ENDPOINT is true)"
 
 
@@ -181,6 +185,7 @@ NO_TLS = "an https address (http only where ALLOW_HTTP_ENDPOINT is true)"
             ],
         ),
         ({**KEY, "endpoint": "http://host"}, [FieldProblem("endpoint", NO_TLS)]),
+        ({**KEY, "a-b": "x", "c d": "y"}, [FieldProblem("SecretString", NO_OTHER, "2 that are no words")]),
         (
             "[]",
             [FieldProblem("SecretString", "a flat JSON object (docs/reference/connection.md has its keys)")],
@@ -195,7 +200,7 @@ NO_TLS = "an https address (http only where ALLOW_HTTP_ENDPOINT is true)"
             ],
         ),
     ],
-    ids=["both ways", "neither way", "half a key", "half a user", "no TLS", "a list", "no address"],
+    ids=["both ways", "neither way", "half a key", "half a user", "no TLS", "no words", "a list", "no address"],
 )
 def test_the_error_says_what_a_secret_may_have(secret: dict[str, Any] | str, problems: list[FieldProblem]) -> None:
     with pytest.raises(InvalidConnection) as raised:

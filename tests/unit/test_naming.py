@@ -59,6 +59,7 @@ def test_a_template_renders_to_a_name(template: str, fields: dict[str, Any], nam
         ("{scheduled_time:%}", "a letter after the last %"),
         ("x-\ud800", "'x-\\ud800' (3 characters)"),
         ("a" * 65, "(65 characters): it is too long"),
+        ("t-{scheduled_time:%Y%%}", "character '%' at position 7"),
         ("abc", "(3 characters): it is too short"),
         ("1abc", "begins with '1'"),
         ("_abc", "begins with '_'"),
