@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from gaussdb_backup.aws.circuit_breaker import MAX_WAIT, CircuitBreaker
-from gaussdb_backup.domain.circuit_breaker import CallResult
+from gaussdb_backup.domain.circuit_breaker import MAX_REFUSALS, CallResult
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import CircuitBreakerOpen
 from tests.helpers.clock import Clock
@@ -61,16 +61,17 @@ class Failing:
         return self._client.put_item(**arguments)
 
 
-def acquire(breaker: CircuitBreaker, version: str = "v1", *, within: timedelta = HOUR) -> Any:
-    return breaker.acquire(version, lease=LEASE, deadline=Deadline.after(within))
+def acquire(breaker: CircuitBreaker, version: str = "v1", *, key: str = "key", within: timedelta = HOUR) -> Any:
+    deadline = Deadline.after(within)
+    return breaker.acquire(version, credentials_id=key, refusals=1, lease=LEASE, deadline=deadline)
 
 
 def call(breaker: CircuitBreaker, result: CallResult, version: str = "v1") -> None:
     breaker.release(acquire(breaker, version), result)
 
 
-def item(connection: str = "default") -> dict[str, Any]:
-    key = {"id": f"circuit_breaker#{connection}"}
+def item() -> dict[str, Any]:
+    key = {"id": "circuit_breaker#key"}
     return dict(boto3.resource("dynamodb").Table("state").get_item(Key=key).get("Item", {}))
 
 
@@ -83,9 +84,19 @@ def test_a_refusal_in_one_environment_stops_the_calls_of_another(make: Callable[
     assert (raised.value.retry_after, raised.value.is_refused) == (timedelta(minutes=5), True)
 
 
-def test_each_connection_has_a_circuit_breaker_of_its_own(make: Callable[..., CircuitBreaker]) -> None:
-    call(make(), CallResult.REFUSED)
-    assert acquire(make("other"))
+def test_connections_that_use_one_key_share_its_state(make: Callable[..., CircuitBreaker]) -> None:
+    for number in range(MAX_REFUSALS):
+        call(make(f"connection-{number}"), CallResult.REFUSED, f"v{number}")
+    with pytest.raises(CircuitBreakerOpen, match="connection 'another': calls were refused"):
+        acquire(make("another"), "v9")
+
+
+def test_another_key_has_a_state_of_its_own(make: Callable[..., CircuitBreaker]) -> None:
+    breaker = make()
+    call(breaker, CallResult.REFUSED)
+    assert acquire(breaker, key="another").is_probe
+    with pytest.raises(CircuitBreakerOpen):
+        acquire(breaker)
 
 
 def test_a_call_waits_for_the_one_that_tries_the_credentials(make: Callable[..., CircuitBreaker]) -> None:
@@ -99,10 +110,10 @@ def test_a_call_waits_for_the_one_that_tries_the_credentials(make: Callable[...,
             trying.release(permit, CallResult.ACCEPTED)
 
     assert not acquire(make(sleep=sleep)).is_probe
-    assert steps == [0.05, 0.1, 0.2]
+    assert steps == [0.05, 0.1, 0.1]
 
 
-def test_a_call_waits_no_longer_than_ten_seconds(make: Callable[..., CircuitBreaker]) -> None:
+def test_a_call_waits_no_longer_than_twenty_seconds(make: Callable[..., CircuitBreaker]) -> None:
     acquire(make())
     steps: list[float] = []
     with pytest.raises(CircuitBreakerOpen, match="being tried by one call") as raised:
@@ -177,7 +188,7 @@ def test_a_write_whose_response_was_lost_took_effect(make: Callable[..., Circuit
 
 def test_an_item_of_another_version_of_the_code_has_no_state(make: Callable[..., CircuitBreaker]) -> None:
     table = boto3.resource("dynamodb").Table("state")
-    table.put_item(Item={"id": "circuit_breaker#default", "revision": "1", "state": '{"slots": 4}'})
+    table.put_item(Item={"id": "circuit_breaker#key", "revision": "1", "state": '{"slots": 4}'})
     assert acquire(make()).is_probe
 
 

@@ -26,14 +26,16 @@ WINDOW, LEASE = timedelta(minutes=5), timedelta(seconds=15)
 SECOND = timedelta(seconds=1)
 
 
-def allow(state: BreakerState, version: str = "v1", *, now: datetime = RUN) -> tuple[BreakerState, Permit]:
-    granted = grant(state, version, now=now, lease=LEASE, window=WINDOW)
+def allow(
+    state: BreakerState, version: str = "v1", *, now: datetime = RUN, refusals: int = 1
+) -> tuple[BreakerState, Permit]:
+    granted = grant(state, version, now=now, lease=LEASE, window=WINDOW, refusals=refusals)
     assert not isinstance(granted, Denial), granted.reason
     return granted
 
 
-def deny(state: BreakerState, version: str = "v1", *, now: datetime = RUN) -> Denial:
-    denied = grant(state, version, now=now, lease=LEASE, window=WINDOW)
+def deny(state: BreakerState, version: str = "v1", *, now: datetime = RUN, refusals: int = 1) -> Denial:
+    denied = grant(state, version, now=now, lease=LEASE, window=WINDOW, refusals=refusals)
     assert isinstance(denied, Denial)
     return denied
 
@@ -42,8 +44,10 @@ def end(state: BreakerState, permit: Permit, result: CallResult, *, now: datetim
     return settle(state, permit, result, now=now, window=WINDOW)
 
 
-def call(state: BreakerState, result: CallResult, version: str = "v1", *, now: datetime = RUN) -> BreakerState:
-    state, permit = allow(state, version, now=now)
+def call(
+    state: BreakerState, result: CallResult, version: str = "v1", *, now: datetime = RUN, refusals: int = 1
+) -> BreakerState:
+    state, permit = allow(state, version, now=now, refusals=refusals)
     return end(state, permit, result, now=now)
 
 
@@ -120,9 +124,29 @@ def test_a_proven_version_stays_so_when_a_call_has_no_response() -> None:
     assert not permit.is_probe
 
 
-def test_an_unproven_version_whose_calls_have_no_response_is_tried_five_times_in_a_window() -> None:
-    """Each may have been refused, and the response lost."""
+def test_a_call_that_was_never_received_counts_for_nothing() -> None:
     state = BreakerState()
+    for _ in range(2 * MAX_REFUSALS):
+        state = call(state, CallResult.NOT_SENT)
+    assert state == BreakerState()
+
+
+def test_a_call_that_may_be_refused_twice_counts_twice() -> None:
+    state, first = allow(PROVEN, refusals=2)
+    state, _ = allow(state, refusals=2)
+    assert deny(state, refusals=2).reason == BUSY
+    state = end(state, first, CallResult.REFUSED)
+    denied = deny(state, "v2", refusals=2)
+    assert denied.reason == BUSY  # the other one may be refused twice as well
+    state = call(BreakerState(), CallResult.REFUSED, refusals=2)
+    state = call(state, CallResult.REFUSED, "v2", now=RUN + SECOND, refusals=2)
+    denied = deny(state, "v3", now=RUN + 2 * SECOND, refusals=2)
+    assert (denied.reason, denied.retry_at) == (TOO_MANY_REFUSALS, RUN + WINDOW)
+
+
+@pytest.mark.parametrize("state", [BreakerState(), PROVEN], ids=["unproven", "proven"])
+def test_calls_without_a_response_are_made_five_times_in_a_window(state: BreakerState) -> None:
+    """Each may have been refused, and the response lost."""
     for number in range(MAX_REFUSALS):
         state = call(state, CallResult.UNKNOWN, now=RUN + number * SECOND)
     denied = deny(state, now=RUN + 10 * SECOND)
@@ -153,7 +177,7 @@ def test_the_state_stays_small_however_often_a_secret_is_changed() -> None:
     state = BreakerState()
     for number in range(100):
         state = call(state, CallResult.ACCEPTED, f"v{number}", now=RUN + number * SECOND)
-    assert len(state.model_dump_json()) < 2_000
+    assert len(state.model_dump_json()) < 6_000
 
 
 @pytest.mark.parametrize("moment", [RUN + WINDOW, RUN + 3 * WINDOW])
@@ -162,8 +186,13 @@ def test_what_lies_further_back_than_the_window_is_forgotten(moment: datetime) -
     assert (state.refused, state.refusals, state.permits) == ({}, (), ())
 
 
+BAD = ("bad", "worse")
+RESULTS = {
+    "good": [CallResult.ACCEPTED, CallResult.UNKNOWN],
+    **{version: [CallResult.REFUSED, CallResult.UNKNOWN] for version in BAD},
+}
 STEPS = st.lists(
-    st.tuples(st.integers(0, 8), st.sampled_from(["v1", "v2", "v3"]), st.sampled_from(list(CallResult)), st.booleans()),
+    st.tuples(st.integers(0, 8), st.sampled_from(["good", *BAD]), st.sampled_from([0, 0, 1]), st.booleans()),
     min_size=30,
     max_size=120,
 )
@@ -171,7 +200,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.lists(st.integers(0, 40), min_size=120, max_size=120))
 def test_whatever_happens_at_most_five_calls_are_refused_in_any_window(
-    steps: list[tuple[int, str, CallResult, bool]], seconds: list[int]
+    steps: list[tuple[int, str, int, bool]], seconds: list[int]
 ) -> None:
     """Nine environments acquire and return permits in any order; a killed one never returns its own."""
     state, now = BreakerState(), RUN
@@ -181,7 +210,7 @@ def test_whatever_happens_at_most_five_calls_are_refused_in_any_window(
         now += timedelta(seconds=wait)
         if environment in held and held[environment][0].until > now:
             permit, outcome, at = held.pop(environment)
-            if outcome is CallResult.REFUSED:
+            if outcome in (CallResult.REFUSED, CallResult.UNKNOWN) and permit.version in BAD:
                 refused.append(at)
             if not (is_killed and outcome is not CallResult.ACCEPTED):
                 state = settle(state, permit, outcome, now=now, window=WINDOW)
@@ -190,6 +219,6 @@ def test_whatever_happens_at_most_five_calls_are_refused_in_any_window(
         granted = grant(state, version, now=now, lease=LEASE, window=WINDOW)
         if not isinstance(granted, Denial):
             state, permit = granted
-            held[environment] = permit, result, now
+            held[environment] = permit, RESULTS[version][result], now
     for at in refused:
         assert sum(at <= other < at + WINDOW for other in refused) <= MAX_REFUSALS

@@ -31,12 +31,14 @@ class FailedApiCall:
     """The API call that an error comes from; `None` where the response did not have it.
 
     `operation` is the client's name of the call ("create backup"); `request_id` is the API's, for support cases.
+    `is_sent` is whether the API may have received it.
     """
 
     operation: str
     http_status: int | None = None
     error_code: str | None = None
     request_id: str | None = None
+    is_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

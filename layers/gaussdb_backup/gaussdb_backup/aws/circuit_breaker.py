@@ -1,6 +1,7 @@
-"""A circuit breaker per connection that opens on refused credentials only, shared by all execution environments.
+"""A circuit breaker that opens on refused credentials only, shared by all execution environments and connections.
 
-The rules are `domain/circuit_breaker.py`; here their state is kept on a DynamoDB table, one item for each connection.
+The rules are `domain/circuit_breaker.py`; here their state is kept on a DynamoDB table, one item for each access key or
+IAM user, since that is what is locked.
 A change is written only if nobody has written since it was read; otherwise it is decided again on the newer state.
 """
 
@@ -31,18 +32,18 @@ if TYPE_CHECKING:
 
 WRITE_ATTEMPTS = 20
 """Each time that one fails, another execution environment has written."""
-MAX_WAIT = timedelta(seconds=10)
+MAX_WAIT = timedelta(seconds=20)
 """How long a call is held for others that are being made; then its message is to be retried from the queue."""
-FIRST_STEP, MAX_STEP = 0.05, 0.5
-"""Seconds between two reads of the state meanwhile."""
+FIRST_STEP, MAX_STEP = 0.05, 0.1
+"""Seconds between two reads of the state meanwhile: longer ones leave the permits to those that return one."""
 SHORT_DELAY = timedelta(seconds=5)
 """Before a call is tried again that had none but other calls in front of it."""
 ITEM_TTL = timedelta(days=1)
-"""Without its item a connection begins with one call alone, as after the recovery timeout."""
+"""Without its item a key begins with one call alone, as after the recovery timeout."""
 
 
 class CircuitBreaker:
-    """The circuit breaker of one connection. Not safe for several threads at a time."""
+    """The circuit breaker of one connection's calls. Not safe for several threads at a time."""
 
     def __init__(
         self,
@@ -64,20 +65,26 @@ class CircuitBreaker:
         self._now = now
         self._sleep = sleep
         self._recovery_timeout = recovery_timeout
+        self._credentials_id = ""
         self._state = BreakerState()
         self._revision = ""
         self._unsettled: list[tuple[Permit, CallResult]] = []
 
-    def acquire(self, version: str, *, lease: timedelta, deadline: Deadline) -> Permit:
+    def acquire(
+        self, version: str, *, credentials_id: str, refusals: int, lease: timedelta, deadline: Deadline
+    ) -> Permit:
         """Return the permit for one call with this version of the secret, which may take as long as `lease`.
 
-        While other calls have to end first it waits, in short steps, but not beyond the deadline. Raises
-        `CircuitBreakerOpen` where no call may be made, and where the table does not respond: without it nobody knows
-        how many calls were refused.
+        `credentials_id` is what would be locked; `refusals` is how often the call may be refused. While other calls
+        have to end first it waits, in short steps, but not beyond the deadline. Raises `CircuitBreakerOpen` where no
+        call may be made, and where the table does not respond: without it nobody knows how many calls were refused.
         """
+        if credentials_id != self._credentials_id:
+            self._credentials_id, self._state, self._revision = credentials_id, BreakerState(), ""
+            self._unsettled.clear()  # permits that are not returned count as refusals once they lapse
         slept, step = 0.0, FIRST_STEP
         while True:
-            granted = self._acquire_now(version, lease)
+            granted = self._acquire_now(version, lease, refusals)
             if isinstance(granted, Permit):
                 return granted
             is_long = granted.retry_at is not None or slept >= MAX_WAIT.total_seconds()
@@ -97,11 +104,12 @@ class CircuitBreaker:
         with suppress(BotoCoreError, ClientError):
             self._update(lambda state: (state, permit))
 
-    def _acquire_now(self, version: str, lease: timedelta) -> Permit | Denial:
+    def _acquire_now(self, version: str, lease: timedelta, refusals: int) -> Permit | Denial:
         """Return a permit, or why there is none: by the state as last seen, and if that allows none, by a fresh one."""
 
         def decide(state: BreakerState) -> tuple[BreakerState, Permit] | Denial:
-            return grant(state, version, now=self._now(), lease=lease, window=self._recovery_timeout)
+            window = self._recovery_timeout
+            return grant(state, version, now=self._now(), lease=lease, window=window, refusals=refusals)
 
         try:
             granted = self._update(decide) if self._revision else None
@@ -146,6 +154,7 @@ class CircuitBreaker:
             "TableName": self._table,
             "Item": {
                 **self._key,
+                "connection": {"S": self._connection},  # the one that wrote last, for who reads the table
                 "revision": {"S": revision},
                 "state": {"S": state.model_dump_json()},
                 "expiration": {"N": str(int((self._now() + ITEM_TTL).timestamp()))},
@@ -176,4 +185,4 @@ class CircuitBreaker:
 
     @property
     def _key(self) -> dict[str, Any]:
-        return {"id": {"S": f"circuit_breaker#{self._connection}"}}
+        return {"id": {"S": f"circuit_breaker#{self._credentials_id}"}}

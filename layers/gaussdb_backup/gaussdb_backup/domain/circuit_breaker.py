@@ -1,12 +1,13 @@
 """When a call may be made with credentials that may be wrong: too many refused calls lock the access key.
 
-Pure rules over one value, which all execution environments of a connection share. A call needs a permit before it is
-made, and returns it afterwards. Credentials are known by the id of their secret's version, never by their values.
+Pure rules over one value, which all execution environments share that use an access key or an IAM user. A call needs a
+permit before it is made, and returns it afterwards. Credentials are known by the id of their secret's version, never by
+their values.
 
 Bound: at most `MAX_REFUSALS` refused calls in any `window`. Each permit that is not returned yet may become a refusal,
 so refusals of the window and permits together never exceed that number. A permit that is never returned (its function
-was killed), and an unproven version's call without a response, which may have been refused, count as refusals too,
-until a call with the same version is accepted.
+was killed), and a call without a response, which may have been refused, count as refusals too, until a call with the
+same version is accepted.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ MAX_REFUSALS = 5
 """More refused calls in a row lock the key (docs/reference/gaussdb_api.md, "Error codes of the gateway")."""
 MAX_CALLS = MAX_REFUSALS - 1
 """Calls at a time. Should all of them be refused, one is left to try the secret's next version."""
+MAX_VERSIONS = 50
+"""Proven versions that are remembered: several connections may use one key, each with a secret of its own."""
 RECOVERY_TIMEOUT = timedelta(minutes=5)
 """As long as the API locks a key. Source: the same."""
 
@@ -33,15 +36,21 @@ class CallResult(Enum):
     """The API responded, and not with a refusal of credentials."""
     REFUSED = auto()
     UNKNOWN = auto()
-    """There was no response."""
+    """There was no response, but the call may have been received, and refused."""
+    NOT_SENT = auto()
+    """The call was never received: no connection was made."""
 
 
 class Permit(Frozen):
-    """The permission for one call with a version, which lapses at `until`; `is_probe` where the version is unproven."""
+    """The permission for one call with a version, which lapses at `until`; `is_probe` where the version is unproven.
+
+    `refusals` is how often the call may be refused: with a user and password twice, a token and the user's own.
+    """
 
     id: str
     version: str
     is_probe: bool
+    refusals: int = 1
     began: AwareDatetime
     until: AwareDatetime
 
@@ -60,7 +69,7 @@ TOO_MANY_REFUSALS = (
     "calls were refused, or had no response that proves its credentials, and more refused ones would lock its access "
     "key; calls are made again by themselves"
 )
-BUSY = "as many calls as may be refused at a time are being made: repeat it later"
+BUSY = "as many calls as may be refused at a time are being made with its credentials: repeat it later"
 
 
 class BreakerState(Frozen):
@@ -76,33 +85,34 @@ class BreakerState(Frozen):
 
 
 def grant(
-    state: BreakerState, version: str, *, now: datetime, lease: timedelta, window: timedelta
+    state: BreakerState, version: str, *, now: datetime, lease: timedelta, window: timedelta, refusals: int = 1
 ) -> tuple[BreakerState, Permit] | Denial:
     """Return the state with a permit for one call with this version, or why there is none.
 
-    `lease` is how long the call may take. After a refusal a version has no permit for `window`.
+    `lease` is how long the call may take, `refusals` how often it may be refused. After a refusal a version has no
+    permit for `window`.
     """
     state = _prune(state, now, window)
-    current = [permit for permit in state.permits if permit.until > now]
-    if denial := _find_denial(state, version, current, now=now, window=window):
-        return denial
     is_probe = version not in state.proven
-    permit = Permit(id=uuid4().hex, version=version, is_probe=is_probe, began=now, until=now + lease)
+    permit = Permit(id=uuid4().hex, version=version, is_probe=is_probe, refusals=refusals, began=now, until=now + lease)
+    if denial := _find_denial(state, permit, now=now, window=window):
+        return denial
     return state.model_copy(update={"permits": (*state.permits, permit)}), permit
 
 
-def _find_denial(
-    state: BreakerState, version: str, current: list[Permit], *, now: datetime, window: timedelta
-) -> Denial | None:
-    if version in state.refused:
-        return Denial(reason=REFUSED, is_refused=True, retry_at=state.refused[version] + window)
-    counted = sorted([*state.refusals, *(permit.until for permit in state.permits if permit.until <= now)])
-    if len(counted) >= MAX_REFUSALS:
-        return Denial(reason=TOO_MANY_REFUSALS, retry_at=counted[-MAX_REFUSALS] + window)
-    if version not in state.proven and any(permit.is_probe for permit in current):
+def _find_denial(state: BreakerState, wanted: Permit, *, now: datetime, window: timedelta) -> Denial | None:
+    if wanted.version in state.refused:
+        return Denial(reason=REFUSED, is_refused=True, retry_at=state.refused[wanted.version] + window)
+    current = [permit for permit in state.permits if permit.until > now]
+    lapsed = [permit.until for permit in state.permits if permit.until <= now for _ in range(permit.refusals)]
+    counted = sorted([*state.refusals, *lapsed])
+    if (too_many := len(counted) + wanted.refusals - MAX_REFUSALS) > 0:
+        return Denial(reason=TOO_MANY_REFUSALS, retry_at=counted[too_many - 1] + window)
+    if wanted.is_probe and any(permit.is_probe for permit in current):
         return Denial(reason=TRYING)
-    most = MAX_CALLS if version in state.proven else MAX_REFUSALS
-    return Denial(reason=BUSY) if len(current) >= min(most, MAX_REFUSALS - len(counted)) else None
+    most = min(MAX_REFUSALS if wanted.is_probe else MAX_CALLS, MAX_REFUSALS - len(counted))
+    possible = sum(permit.refusals for permit in current) + wanted.refusals
+    return Denial(reason=BUSY) if possible > most else None
 
 
 def settle(
@@ -122,14 +132,14 @@ def settle(
         changes = {
             "proven": proven,
             "refused": {**state.refused, version: now},
-            "refusals": (*state.refusals, now),
+            "refusals": (*state.refusals, *[now] * permit.refusals),
         }
         return state.model_copy(update=changes)
     if result is CallResult.ACCEPTED and version not in state.refused:
         lapsed = {each.id for each in left if each.version == version and each.until <= now}
         kept = tuple(each for each in left if each.id not in lapsed)
-        return state.model_copy(update={"proven": (*proven, version)[-MAX_REFUSALS:], "permits": kept})
-    if result is CallResult.UNKNOWN and version not in state.proven:
+        return state.model_copy(update={"proven": (*proven, version)[-MAX_VERSIONS:], "permits": kept})
+    if result is CallResult.UNKNOWN:
         return state.model_copy(update={"permits": (*left, permit.model_copy(update={"until": now}))})
     return state
 

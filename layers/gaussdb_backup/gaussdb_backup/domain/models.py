@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -187,6 +188,12 @@ class AccessKey(Frozen):
     access_key: str
     secret_key: SecretStr
     security_token: SecretStr | None = None
+    refusals_per_call: ClassVar[int] = 1
+
+    @property
+    def id(self) -> str:
+        """What is locked after too many refused calls: the access key, as a hash."""
+        return sha256(f"access key {self.access_key}".encode()).hexdigest()
 
 
 class PasswordUser(Frozen):
@@ -196,6 +203,13 @@ class PasswordUser(Frozen):
     domain_name: str
     user_name: str
     password: SecretStr
+    refusals_per_call: ClassVar[int] = 2
+    """The API may refuse a token that was kept, and then IAM the request for a new one."""
+
+    @property
+    def id(self) -> str:
+        """What is locked after too many refused calls: the user, as a hash."""
+        return sha256(f"user {self.iam_endpoint} {self.domain_name} {self.user_name}".encode()).hexdigest()
 
 
 class Connection(Frozen):

@@ -45,8 +45,13 @@ _jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
 class CircuitBreaker(Protocol):
     """What permits each call before it is made. Credentials are known by the version of their secret."""
 
-    def acquire(self, version: str, *, lease: timedelta, deadline: Deadline) -> Permit:
-        """Return the permit for one call that takes no longer than `lease`. Raises `CircuitBreakerOpen`."""
+    def acquire(
+        self, version: str, *, credentials_id: str, refusals: int, lease: timedelta, deadline: Deadline
+    ) -> Permit:
+        """Return the permit for one call that takes no longer than `lease` and may be refused `refusals` times.
+
+        Raises `CircuitBreakerOpen`.
+        """
 
     def release(self, permit: Permit, result: CallResult) -> None:
         """Return a permit, with what the call has shown about the credentials. Raises nothing."""
@@ -208,18 +213,25 @@ class GaussDBApi:
         return self._send_with(fresh, request)
 
     def _send_with(self, connection: Connection, request: ApiRequest) -> ApiResponse:
-        with self._permitted(request, version=connection.version):
+        with self._permitted(request, connection):
             timeout = min(self._session.timeout, self._remaining(request))
             return self._session.send(request, connection, timeout=timeout)
 
     @contextmanager
-    def _permitted(self, request: ApiRequest, *, version: str) -> Iterator[None]:
+    def _permitted(self, request: ApiRequest, connection: Connection) -> Iterator[None]:
         """Make one call with the permit of the circuit breaker, which learns what the call shows."""
         if self._circuit_breaker is None:
             yield
             return
         lease = min(self._session.timeout, self._remaining(request)) + LEASE_MARGIN
-        permit = self._circuit_breaker.acquire(version, lease=lease, deadline=self._deadline)
+        credentials = connection.credentials
+        permit = self._circuit_breaker.acquire(
+            connection.version,
+            credentials_id=credentials.id,
+            refusals=credentials.refusals_per_call,
+            lease=lease,
+            deadline=self._deadline,
+        )
         result = CallResult.UNKNOWN
         try:
             yield
@@ -234,7 +246,7 @@ class GaussDBApi:
         remaining = self._deadline.remaining
         if remaining < MIN_CALL_TIME:
             text = f"{request.operation}: no call was made, since this function's time is nearly over: repeat it later"
-            raise TryLater(text, api_call=FailedApiCall(request.operation))
+            raise TryLater(text, api_call=FailedApiCall(request.operation, is_sent=False))
         return remaining
 
     def _list[T](
@@ -268,6 +280,8 @@ def _result_of(error: GaussDBBackupError, request: ApiRequest) -> CallResult:
     if isinstance(error, CredentialsRefused):
         return CallResult.REFUSED
     api_call = error.api_call
+    if api_call is not None and not api_call.is_sent:
+        return CallResult.NOT_SENT
     is_response = api_call is not None and api_call.http_status is not None and api_call.operation == request.operation
     return CallResult.ACCEPTED if is_response else CallResult.UNKNOWN
 

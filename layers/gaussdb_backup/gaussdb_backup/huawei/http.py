@@ -59,7 +59,7 @@ def send(
 
 def _make_error(failure: Failure, failed: httpx.Request, api_request: ApiRequest) -> GaussDBBackupError:
     operation, host = failed.extensions.get(OPERATION, api_request.operation), failed.url.host
-    api_call = FailedApiCall(operation)
+    api_call = FailedApiCall(operation, is_sent=failure.is_sent)
     if failure is Failure.CERTIFICATE:
         text = f"the certificate of {host} is not trusted: check the endpoint in the secret"
         return FixConfiguration(f"{operation}: {text}", api_call=api_call)

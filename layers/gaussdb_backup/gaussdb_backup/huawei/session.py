@@ -114,7 +114,7 @@ class Session:
 
 def _build_request(client: httpx.Client, request: ApiRequest, connection: Connection) -> httpx.Request:
     """Make a request. Raises `FixConfiguration` for an endpoint, `FixRequest` for values that make no address."""
-    api_call = FailedApiCall(request.operation)
+    api_call = FailedApiCall(request.operation, is_sent=False)
     if not _is_query(request.parameters):
         text = "the values to look for are too long for an address, or no text: correct them"
         raise FixRequest(f"{request.operation}: {text}", api_call=api_call)
