@@ -174,9 +174,18 @@ def test_a_dry_run_counts_neither_a_rejection_nor_an_empty_selection(deployment:
     assert deployment.metrics == []
 
 
+def test_a_plan_whose_instances_are_all_skipped_makes_no_backup_and_says_so(deployment: Deployment) -> None:
+    for instance in deployment.cloud.instances():
+        deployment.cloud.change_instance(instance.id, status="FROZEN")
+    assert deployment.invoke("dispatch_backups", plan())["queued"] == []
+    [logged] = [record for record in deployment.records if record["message"] == "plan dispatched"]
+    assert (logged["level"], logged["queued"], logged["skipped"]) == ("WARNING", 0, 3)
+    assert deployment.count("PlanSelectedNothing") == 1
+
+
 def test_a_plan_that_selects_somebody_counts_no_empty_selection(deployment: Deployment) -> None:
     deployment.cloud.change_instance(STOCK, status="FROZEN")
-    deployment.invoke("dispatch_backups", plan(select={"instance_ids": [STOCK]}))
+    deployment.invoke("dispatch_backups", plan(select={"instance_ids": [STOCK, ORDERS]}))
     assert deployment.count("PlanSelectedNothing") == 0
 
 
