@@ -437,11 +437,13 @@ def test_a_name_taken_by_the_requests_own_backup_is_adopted() -> None:
     assert setup.request().outcome is Outcome.ADOPTED
 
 
-def test_a_name_taken_by_a_backup_that_is_not_listed_is_reported() -> None:
+def test_a_name_taken_by_a_backup_that_is_not_listed_is_tried_again_since_it_may_be_our_own() -> None:
     setup = Setup()
-    setup.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201209"))
-    with pytest.raises(NameTaken, match="belongs to a backup that the API does not list"):
+    setup.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201209", times=1))
+    with pytest.raises(TryLater, match="'nightly' is taken, perhaps by this run's own backup") as raised:
         setup.request()
+    assert (raised.value.error_code, raised.value.retry_after) == ("DBS.201209", 2 * MINUTE)
+    assert setup.request().outcome is Outcome.CREATED
 
 
 def test_an_instances_name_is_read_only_for_a_template_that_shows_it() -> None:

@@ -98,6 +98,20 @@ def test_a_lost_response_and_a_lagging_list_together_make_one_backup(scenario: S
     all_is_well(scenario)
 
 
+def test_a_name_taken_by_the_own_backup_whose_response_was_lost_and_that_is_not_listed_yet_is_adopted(
+    scenario: Scenario,
+) -> None:
+    scenario.cloud.set_rules(replace(scenario.cloud.rules, unique_names=True))
+    scenario.cloud.change_instance(ORDERS, backup_seconds=10)
+    scenario.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=200, times=1)
+    )
+    scenario.cloud.add_fault(gaussdb_emulator.lost_response())
+    send_requests(scenario, ORDERS)
+    scenario.run()
+    all_is_well(scenario, ORDERS)
+
+
 def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(scenario: Scenario) -> None:
     scenario.cloud.change_instance(ORDERS, backup_seconds=3600)
     scenario.cloud.add_backups(
