@@ -372,6 +372,29 @@ def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
     assert setup.names() == ["nightly"]
 
 
+@pytest.mark.parametrize(
+    ("requested", "expected"), [(None, 2 * MINUTE), (1 * MINUTE, 2 * MINUTE), (9 * MINUTE, 9 * MINUTE)]
+)
+def test_a_request_that_may_have_its_backup_is_not_tried_again_before_lists_show_it(
+    requested: timedelta | None, expected: timedelta
+) -> None:
+    def lose_the_response(**fields: Any) -> Any:
+        raise TryLater("no response", retry_after=requested, may_have_taken_effect=True)
+
+    setup = Setup()
+    with pytest.raises(TryLater, match="no response") as raised:
+        setup.request(api=setup.api(create_backup=lose_the_response))
+    assert raised.value.retry_after == expected
+
+
+def test_a_failure_that_leaves_nothing_open_has_no_delay_of_its_own() -> None:
+    setup = Setup()
+    setup.request(name_template="another")
+    with pytest.raises(InstanceBusy) as raised:
+        setup.request()
+    assert raised.value.retry_after is None
+
+
 def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     setup = Setup()
     setup.cloud.add_fault(gaussdb_emulator.lost_response())
@@ -392,6 +415,7 @@ def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     with pytest.raises(TryLater, match="create backup: no good response") as raised:
         setup.request(api=FailingList())
     assert raised.value.may_have_taken_effect
+    assert raised.value.retry_after == 2 * MINUTE
 
 
 @pytest.mark.parametrize("is_time_given", [True, False])

@@ -190,7 +190,9 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
     try:
         created = api.create_backup(instance_id=request.instance_id, name=name, description=request.description)
     except TryLater as error:
-        if not (error.may_have_taken_effect or _is_conflict(error)):
+        if error.may_have_taken_effect:
+            error.retry_after = max(error.retry_after or SEARCH_AGAIN_AFTER, SEARCH_AGAIN_AFTER)
+        elif not _is_conflict(error):
             raise
         try:
             backup = search.find(search.list_recent())
