@@ -184,7 +184,7 @@ class Instance(Frozen):
 class AccessKey(Frozen):
     """Credentials that sign each request (SDK-HMAC-SHA256). `security_token` comes with temporary ones."""
 
-    access_key: str
+    access_key: str = Field(repr=False)
     secret_key: SecretStr
     security_token: SecretStr | None = None
 
@@ -193,8 +193,8 @@ class PasswordUser(Frozen):
     """Credentials that request a token from IAM. `iam_endpoint` has no trailing slash."""
 
     iam_endpoint: str
-    domain_name: str
-    user_name: str
+    domain_name: str = Field(repr=False)
+    user_name: str = Field(repr=False)
     password: SecretStr
 
 
