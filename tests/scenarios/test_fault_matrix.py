@@ -188,6 +188,23 @@ def test_a_message_without_a_time_keeps_its_run_when_it_is_dead_lettered(scenari
     assert scenario.requests.messages == scenario.dead_letters.messages == {}
 
 
+def test_a_message_whose_attribute_lies_ahead_belongs_to_when_it_was_sent_and_makes_one_backup(
+    scenario: Scenario,
+) -> None:
+    """Its function is killed after the backup was created, which begins before the time that the attribute has."""
+    scenario.cloud.change_instance(ORDERS, backup_seconds=30)
+    ahead = {"DataType": "String", "StringValue": (RUN + timedelta(minutes=4)).isoformat()}
+    body = json.dumps({"instance_id": ORDERS, "name_template": "nightly"})
+    scenario.requests.send(body, attributes={"ScheduledTime": ahead})
+    function = scenario.function("create_backup")
+    with pytest.raises(Crash):
+        scenario.deliver_requests(
+            replace(function, dependencies=crash_at("after the POST", function.dependencies, raise_crash))
+        )
+    scenario.run()
+    all_is_well(scenario, ORDERS)
+
+
 def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -> None:
     send_requests(scenario)
     send_requests(scenario)
