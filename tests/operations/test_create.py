@@ -304,6 +304,31 @@ def test_runs_of_a_template_without_a_time_get_a_backup_each_and_the_same_run_on
     assert setup.names() == ["nightly", "nightly"]
 
 
+@pytest.mark.parametrize(("minutes", "outcome"), [(5, Outcome.ADOPTED), (7, Outcome.CREATED)])
+def test_two_requests_of_one_name_with_given_times_may_share_a_backup_less_than_six_minutes_apart(
+    minutes: int, outcome: Outcome
+) -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    setup.request(RUN)
+    setup.clock.move(minutes=minutes)
+    assert setup.request(RUN + minutes * MINUTE).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("template", "outcome"), [("nightly", Outcome.ADOPTED), ("nightly-{scheduled_time}", Outcome.CREATED)]
+)
+def test_a_run_that_is_late_may_share_the_backup_of_the_next_unless_their_names_differ(
+    template: str, outcome: Outcome
+) -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    setup.clock.move(hours=1)
+    setup.request(setup.clock(), name_template=template)
+    setup.clock.move(minutes=5)
+    assert setup.request(RUN, name_template=template).outcome is outcome
+
+
 @pytest.mark.parametrize("skew", [-10 * MINUTE, 0 * MINUTE, 10 * MINUTE], ids=str)
 def test_a_request_ahead_of_its_time_gets_one_backup_however_often_it_is_made(skew: timedelta) -> None:
     setup = Setup(skew=skew)
