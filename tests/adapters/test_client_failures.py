@@ -24,7 +24,7 @@ from gaussdb_backup.errors import (
 )
 from local import gaussdb_emulator
 from tests.helpers.clock import Clock
-from tests.helpers.gaussdb import KEY, ORDERS, PROJECT, Source, by_key, by_password, make_api, make_cloud
+from tests.helpers.gaussdb import KEY, ORDERS, PROJECT, USER, Source, by_key, by_password, make_api, make_cloud
 
 SERVICE: list[tuple[int, str, type[GaussDBBackupError]]] = [
     (status, f"DBS.{number}", error)
@@ -334,7 +334,47 @@ def test_a_refusal_by_iam_has_its_class(status: int, error: type[GaussDBBackupEr
         make_api(cloud, Source(by_password())).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.api_call is not None
     assert raised.value.api_call.operation == "request IAM token"
+    assert raised.value.error_code == str(status)
     assert cloud.calls("create") == []
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 409, 429, 503])
+def test_the_words_of_iam_are_never_quoted_since_they_may_show_the_password_in_another_form(status: int) -> None:
+    """As HTML, for example: the parts of a secret are looked for as they are."""
+    cloud = make_cloud(Clock())
+    words = "cannot check a&amp;b of acme"
+    cloud.add_fault(
+        gaussdb_emulator.Fault(operation="token", status=status, code=str(status), shape="keystone", message=words)
+    )
+    with pytest.raises(GaussDBBackupError, match="request IAM token: ") as raised:
+        list(make_api(cloud, Source(by_password())).list_backups())
+    assert "cannot check" not in str(raised.value)
+
+
+@pytest.mark.parametrize("where", [{"id": USER.password}, {"name": f"x-{USER.password[:10]}"}])
+def test_a_response_that_shows_the_password_is_not_used(where: dict[str, str]) -> None:
+    """IAM got the password, and may be the same host as the API."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/auth/tokens":
+            return httpx.Response(201, json={}, headers={"X-Subject-Token": "token-of-forty-characters"})
+        return httpx.Response(200, json={"backup": {"id": "b-1", **where}})
+
+    api = make_api(make_cloud(Clock()), Source(by_password()), transport=httpx.MockTransport(respond))
+    with pytest.raises(TryLater, match="shows credentials") as raised:
+        api.create_backup(instance_id=ORDERS, name="first")
+    assert USER.password[:10] not in str(raised.value)
+
+
+def test_a_password_that_is_a_common_word_costs_no_response() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/auth/tokens":
+            return httpx.Response(201, json={}, headers={"X-Subject-Token": "token-of-forty-characters"})
+        return httpx.Response(200, json={"backup": {"id": "b-1", "name": "backup-1"}})
+
+    source = Source(by_password(password="backup"))
+    api = make_api(make_cloud(Clock()), source, transport=httpx.MockTransport(respond))
+    assert api.create_backup(instance_id=ORDERS, name="first").backup.name == "backup-1"
 
 
 REFUSALS = [(401, "APIGW.0301"), (401, "DBS.999999"), (403, "APIGW.0302"), (403, "DBS.280056"), (403, "DBS.200010")]

@@ -211,21 +211,21 @@ def test_an_api_that_is_down_is_reported_and_the_backups_are_polled_again(deploy
     assert deployment.count("TrackingPollFailed") == 1
 
 
-def overdue_by(deployment: Deployment, **changes: Any) -> tuple[dict[str, Any], Any]:
-    """Begin a backup that is due; return the message, and the response to it."""
-    message = begin(deployment, deadline=(datetime.now(UTC) - timedelta(seconds=1)).isoformat(), **changes)
+def poll_in_vain(deployment: Deployment, *, overdue_by: timedelta, **changes: Any) -> Any:
+    """Begin a backup whose deadline is over, and poll it in vain; return the response."""
+    message = begin(deployment, deadline=(datetime.now(UTC) - overdue_by).isoformat(), **changes)
     deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list", status=503))
-    return message, deployment.invoke("track_backups", sqs_batch(message))
+    return deployment.invoke("track_backups", sqs_batch(message))
 
 
 @pytest.mark.parametrize(
     ("connection", "error_type", "error_code"),
     [("default", "TryLater", "APIGW.0613"), ("absent", "InvalidConnection", None)],
 )
-def test_a_backup_that_cannot_be_polled_is_overdue_at_its_deadline(
+def test_a_backup_that_still_cannot_be_polled_15_minutes_after_its_deadline_is_overdue(
     deployment: Deployment, bus: Any, connection: str, error_type: str, error_code: str | None
 ) -> None:
-    _, response = overdue_by(deployment, connection=connection)
+    response = poll_in_vain(deployment, overdue_by=timedelta(minutes=15), connection=connection)
     assert response == {"batchItemFailures": []}
     logged = next(item for item in deployment.records if item["message"] == "backup status")
     assert (logged["level"], logged["status"], logged["reason"]) == ("ERROR", "OVERDUE", "could not be polled")
@@ -233,6 +233,12 @@ def test_a_backup_that_cannot_be_polled_is_overdue_at_its_deadline(
     assert (deployment.count("BackupOverdue"), deployment.count("TrackingPollFailed")) == (1, 1)
     [event] = bus()
     assert (event["detail"]["status"], event["detail"]["reason"]) == ("OVERDUE", "could not be polled")
+
+
+def test_a_backup_whose_poll_fails_soon_after_its_deadline_is_polled_again(deployment: Deployment, bus: Any) -> None:
+    response = poll_in_vain(deployment, overdue_by=timedelta(minutes=14))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert (deployment.count("TrackingPollFailed"), bus()) == (1, [])
 
 
 def test_a_malformed_message_is_dead_lettered_at_once_with_its_reason(deployment: Deployment) -> None:

@@ -304,6 +304,31 @@ def test_runs_of_a_template_without_a_time_get_a_backup_each_and_the_same_run_on
     assert setup.names() == ["nightly", "nightly"]
 
 
+@pytest.mark.parametrize(("minutes", "outcome"), [(5, Outcome.ADOPTED), (7, Outcome.CREATED)])
+def test_two_requests_of_one_name_with_given_times_may_share_a_backup_less_than_six_minutes_apart(
+    minutes: int, outcome: Outcome
+) -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    setup.request(RUN)
+    setup.clock.move(minutes=minutes)
+    assert setup.request(RUN + minutes * MINUTE).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("template", "outcome"), [("nightly", Outcome.ADOPTED), ("nightly-{scheduled_time}", Outcome.CREATED)]
+)
+def test_a_run_that_is_late_may_share_the_backup_of_the_next_unless_their_names_differ(
+    template: str, outcome: Outcome
+) -> None:
+    setup = Setup()
+    setup.cloud.change_instance(ORDERS, backup_seconds=30)
+    setup.clock.move(hours=1)
+    setup.request(setup.clock(), name_template=template)
+    setup.clock.move(minutes=5)
+    assert setup.request(RUN, name_template=template).outcome is outcome
+
+
 @pytest.mark.parametrize("skew", [-10 * MINUTE, 0 * MINUTE, 10 * MINUTE], ids=str)
 def test_a_request_ahead_of_its_time_gets_one_backup_however_often_it_is_made(skew: timedelta) -> None:
     setup = Setup(skew=skew)
@@ -372,6 +397,29 @@ def test_a_backup_that_the_list_does_not_show_yet_is_not_made_twice() -> None:
     assert setup.names() == ["nightly"]
 
 
+@pytest.mark.parametrize(
+    ("requested", "expected"), [(None, 2 * MINUTE), (1 * MINUTE, 2 * MINUTE), (9 * MINUTE, 9 * MINUTE)]
+)
+def test_a_request_that_may_have_its_backup_is_not_tried_again_before_lists_show_it(
+    requested: timedelta | None, expected: timedelta
+) -> None:
+    def lose_the_response(**fields: Any) -> Any:
+        raise TryLater("no response", retry_after=requested, may_have_taken_effect=True)
+
+    setup = Setup()
+    with pytest.raises(TryLater, match="no response") as raised:
+        setup.request(api=setup.api(create_backup=lose_the_response))
+    assert raised.value.retry_after == expected
+
+
+def test_a_failure_that_leaves_nothing_open_has_no_delay_of_its_own() -> None:
+    setup = Setup()
+    setup.request(name_template="another")
+    with pytest.raises(InstanceBusy) as raised:
+        setup.request()
+    assert raised.value.retry_after is None
+
+
 def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     setup = Setup()
     setup.cloud.add_fault(gaussdb_emulator.lost_response())
@@ -392,6 +440,7 @@ def test_when_listing_again_fails_too_the_first_failure_is_raised() -> None:
     with pytest.raises(TryLater, match="create backup: no good response") as raised:
         setup.request(api=FailingList())
     assert raised.value.may_have_taken_effect
+    assert raised.value.retry_after == 2 * MINUTE
 
 
 @pytest.mark.parametrize("is_time_given", [True, False])
@@ -437,11 +486,13 @@ def test_a_name_taken_by_the_requests_own_backup_is_adopted() -> None:
     assert setup.request().outcome is Outcome.ADOPTED
 
 
-def test_a_name_taken_by_a_backup_that_is_not_listed_is_reported() -> None:
+def test_a_name_taken_by_a_backup_that_is_not_listed_is_tried_again_since_it_may_be_our_own() -> None:
     setup = Setup()
-    setup.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201209"))
-    with pytest.raises(NameTaken, match="belongs to a backup that the API does not list"):
+    setup.cloud.add_fault(gaussdb_emulator.Fault(operation="create", status=409, code="DBS.201209", times=1))
+    with pytest.raises(TryLater, match="'nightly' is taken, perhaps by this run's own backup") as raised:
         setup.request()
+    assert (raised.value.error_code, raised.value.retry_after) == ("DBS.201209", 2 * MINUTE)
+    assert setup.request().outcome is Outcome.CREATED
 
 
 def test_an_instances_name_is_read_only_for_a_template_that_shows_it() -> None:

@@ -223,20 +223,32 @@ def test_a_connection_that_fails_does_not_hold_up_the_others() -> None:
     assert setup.poll(theirs) == {0}
 
 
-def test_before_its_deadline_a_backup_that_could_not_be_polled_is_polled_again() -> None:
+@pytest.mark.parametrize("seconds", [-1, 0, 899])
+def test_until_15_minutes_after_its_deadline_a_backup_that_could_not_be_polled_is_polled_again(seconds: int) -> None:
     setup = Setup()
     message = setup.start()
     setup.cloud.add_fault(gaussdb_emulator.unavailable(3600 * 24))
-    setup.clock.now = message.deadline - timedelta(seconds=1)
+    setup.clock.now = message.deadline + timedelta(seconds=seconds)
     assert setup.poll(message) == set()
     assert (setup.observed, len(setup.failed)) == ([], 1)
+    assert (setup.expired(), setup.result and setup.result.waiting) == ({}, frozenset())
 
 
-def test_with_the_api_away_a_backup_is_overdue_at_its_deadline_with_the_cause() -> None:
+def test_one_poll_that_fails_after_the_deadline_hides_no_end_of_a_backup() -> None:
+    setup = Setup()
+    message = setup.start()
+    setup.clock.now = message.deadline + timedelta(seconds=1)
+    assert setup.poll(message, backups=Raising(TryLater("every permit is in use"))) == set()
+    setup.clock.move(minutes=10)
+    assert setup.poll(message) == {0}
+    assert setup.statuses == ["COMPLETED"]
+
+
+def test_with_the_api_away_a_backup_is_overdue_15_minutes_after_its_deadline_with_the_cause() -> None:
     setup = Setup()
     message = setup.start()
     setup.cloud.add_fault(gaussdb_emulator.unavailable(3600 * 24))
-    setup.clock.now = message.deadline
+    setup.clock.now = message.deadline + timedelta(minutes=15)
     assert setup.poll(message) == {0}
     [event] = setup.events
     assert (event["status"], event["reason"]) == ("OVERDUE", "could not be polled")
@@ -246,12 +258,12 @@ def test_with_the_api_away_a_backup_is_overdue_at_its_deadline_with_the_cause() 
 
 
 @pytest.mark.parametrize("error", [CredentialsRefused("no"), TryLater("no secret"), KeyError("a defect")])
-def test_whatever_keeps_a_connection_from_being_polled_its_backups_are_overdue_at_their_deadline(
+def test_whatever_keeps_a_connection_from_being_polled_its_backups_are_overdue_soon_after_their_deadline(
     error: Exception,
 ) -> None:
     setup = Setup()
     message = setup.start()
-    setup.clock.now = message.deadline
+    setup.clock.now = message.deadline + timedelta(minutes=15)
     assert setup.poll(message, backups=Raising(error)) == {0}
     assert (setup.events[0]["status"], setup.events[0]["error_type"]) == ("OVERDUE", type(error).__name__)
 
@@ -460,11 +472,11 @@ def test_a_single_read_that_fails_hides_no_status_of_a_neighbour(error: Exceptio
     assert setup.failed == [("default", 1, error)]
 
 
-def test_a_backup_that_the_api_refuses_to_show_is_overdue_at_its_deadline_with_the_cause() -> None:
+def test_a_backup_that_the_api_refuses_to_show_is_overdue_soon_after_its_deadline_with_the_cause() -> None:
     setup = Setup()
     message = setup.start()
     setup.change_api = strange_backup(message.backup_id or "", FixRequest("400"))
-    setup.clock.now = message.deadline
+    setup.clock.now = message.deadline + timedelta(minutes=15)
     assert setup.poll(message) == {0}
     assert (setup.events[0]["status"], setup.events[0]["error_type"]) == ("OVERDUE", "FixRequest")
 

@@ -106,3 +106,26 @@ def test_a_backup_whose_creation_got_an_odd_response_is_tracked_to_its_end(scena
     assert [detail["backup_name"] for detail in scenario.events.details] == ["nightly"]
     assert scenario.tracking.messages == {}
     assert [detail["status"] for detail in scenario.events.details] == ["COMPLETED"]
+
+
+def test_a_backup_that_ended_well_is_not_overdue_by_one_poll_that_fails_at_its_deadline(scenario: Scenario) -> None:
+    instance_id = scenario.cloud.instances()[0].id
+    scenario.cloud.change_instance(instance_id, backup_seconds=6 * 3600 - 120)
+    scenario.requests.send(json.dumps({"instance_id": instance_id, "scheduled_time": RUN.isoformat()}))
+    scenario.run(hours=5.8)
+    scenario.move_to(RUN + timedelta(hours=6, seconds=1))
+    scenario.cloud.add_fault(gaussdb_emulator.unavailable(60))
+    scenario.run()
+    assert list(scenario.final_statuses().values()) == ["COMPLETED"]
+
+
+def test_a_backup_that_still_cannot_be_polled_after_its_deadline_ends_as_overdue(scenario: Scenario) -> None:
+    instance_id = scenario.cloud.instances()[0].id
+    scenario.requests.send(json.dumps({"instance_id": instance_id, "scheduled_time": RUN.isoformat()}))
+    scenario.deliver_requests(scenario.function("create_backup"))
+    scenario.cloud.add_fault(gaussdb_emulator.unavailable(86_400))
+    scenario.run()
+    [detail] = scenario.events.details
+    assert (detail["status"], detail["reason"]) == ("OVERDUE", "could not be polled")
+    assert timedelta(hours=6, minutes=15) <= scenario.clock() - RUN <= timedelta(hours=6, minutes=25)
+    assert scenario.tracking.messages == {}

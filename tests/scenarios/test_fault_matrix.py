@@ -88,14 +88,32 @@ def test_a_failing_list_call_makes_nothing_twice(scenario: Scenario, fault: dict
     all_is_well(scenario)
 
 
-def test_a_lost_response_and_a_lagging_list_together_make_one_backup(scenario: Scenario) -> None:
+@pytest.mark.parametrize("seconds", [14, 45, 119])
+def test_a_lost_response_and_a_lagging_list_together_make_one_backup(scenario: Scenario, seconds: float) -> None:
+    """Each backup ends within seconds, so that no busy instance keeps another from being made."""
+    for instance_id in FLEET:
+        scenario.cloud.change_instance(instance_id, backup_seconds=10)
     scenario.cloud.add_fault(
-        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=14, times=3)
+        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=seconds, times=3)
     )
     scenario.cloud.add_fault(gaussdb_emulator.lost_response(times=3))
     send_requests(scenario)
     scenario.run()
     all_is_well(scenario)
+
+
+def test_a_name_taken_by_the_own_backup_whose_response_was_lost_and_that_is_not_listed_yet_is_adopted(
+    scenario: Scenario,
+) -> None:
+    scenario.cloud.set_rules(replace(scenario.cloud.rules, unique_names=True))
+    scenario.cloud.change_instance(ORDERS, backup_seconds=10)
+    scenario.cloud.add_fault(
+        gaussdb_emulator.Fault(operation="create", effect=gaussdb_emulator.Effect.LAG, seconds=200, times=1)
+    )
+    scenario.cloud.add_fault(gaussdb_emulator.lost_response())
+    send_requests(scenario, ORDERS)
+    scenario.run()
+    all_is_well(scenario, ORDERS)
 
 
 def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(scenario: Scenario) -> None:
@@ -111,12 +129,14 @@ def test_an_instance_that_is_busy_for_an_hour_gets_its_backup_after_it(scenario:
     assert len(scenario.cloud.calls("create")) < 30
 
 
-@pytest.mark.parametrize(("retry_after", "seconds"), [(None, 22.0), ("240", 240.0)])
+@pytest.mark.parametrize(
+    ("status", "retry_after", "seconds"), [(429, None, 22.0), (429, "240", 240.0), (503, None, 120.0)]
+)
 def test_a_deferred_message_is_visible_again_after_its_delay(
-    scenario: Scenario, retry_after: str | None, seconds: float
+    scenario: Scenario, status: int, retry_after: str | None, seconds: float
 ) -> None:
     scenario.cloud.add_fault(
-        gaussdb_emulator.Fault(operation="create", status=429, code="APIGW.0308", retry_after=retry_after)
+        gaussdb_emulator.Fault(operation="create", status=status, code="APIGW.0308", retry_after=retry_after)
     )
     send_requests(scenario, ORDERS)
     scenario.deliver_requests(scenario.function("create_backup"))
@@ -166,6 +186,23 @@ def test_a_message_without_a_time_keeps_its_run_when_it_is_dead_lettered(scenari
     assert backup.name == "nightly-20261123T013000Z"
     assert list(scenario.final_statuses()) == [backup.id]
     assert scenario.requests.messages == scenario.dead_letters.messages == {}
+
+
+def test_a_message_whose_attribute_lies_ahead_belongs_to_when_it_was_sent_and_makes_one_backup(
+    scenario: Scenario,
+) -> None:
+    """Its function is killed after the backup was created, which begins before the time that the attribute has."""
+    scenario.cloud.change_instance(ORDERS, backup_seconds=30)
+    ahead = {"DataType": "String", "StringValue": (RUN + timedelta(minutes=4)).isoformat()}
+    body = json.dumps({"instance_id": ORDERS, "name_template": "nightly"})
+    scenario.requests.send(body, attributes={"ScheduledTime": ahead})
+    function = scenario.function("create_backup")
+    with pytest.raises(Crash):
+        scenario.deliver_requests(
+            replace(function, dependencies=crash_at("after the POST", function.dependencies, raise_crash))
+        )
+    scenario.run()
+    all_is_well(scenario, ORDERS)
 
 
 def test_the_same_message_delivered_twice_makes_one_backup(scenario: Scenario) -> None:

@@ -227,3 +227,11 @@ def test_local_runs_may_use_http() -> None:
 def test_a_connection_does_not_print_its_secrets(secret: dict[str, str]) -> None:
     connection = parse(secret)
     assert "hush" not in repr(connection) + str(connection) + connection.model_dump_json()
+
+
+@pytest.mark.parametrize("secret", [KEY, USER], ids=["key", "user"])
+def test_a_connection_does_not_print_whose_credentials_it_has(secret: dict[str, str]) -> None:
+    connection = parse(secret)
+    printed = repr(connection) + str(connection) + repr(connection.credentials) + str(connection.credentials)
+    for name in ("access_key", "domain_name", "user_name"):
+        assert secret.get(name, "absent") not in printed

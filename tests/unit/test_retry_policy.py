@@ -86,9 +86,14 @@ def test_a_message_older_than_its_start_window_is_not_started(
     assert type(found) is (problem or type(None))
 
 
-def test_a_message_that_is_not_started_says_when_it_was_received() -> None:
+def test_a_message_that_is_not_started_says_when_it_was_received_and_whether_it_was_tried_before() -> None:
     missed = find_start_problem(attempt=1, age=timedelta(hours=41), max_age=MAX_AGE)
     assert str(missed) == "received 41.0 hours after it was sent, so not started: its start window was over"
+    again = find_start_problem(attempt=2, age=timedelta(hours=41), max_age=MAX_AGE)
+    assert str(again) == (
+        "received 41.0 hours after it was sent: its start window was over. "
+        "An earlier attempt may have started it: redriven, it finds the backup of that attempt"
+    )
     poison = find_start_problem(attempt=60, age=timedelta(hours=4.5), max_age=MAX_AGE)
     assert str(poison) == "received 60 times until its start window was over, each time without a result"
 

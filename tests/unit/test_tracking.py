@@ -245,10 +245,11 @@ def test_a_missing_backup_is_reported_with_when_it_began() -> None:
     assert TrackingMessage.model_fields.keys() - observation.log_fields.keys() == {"version", "deadline"}
 
 
-def test_a_backup_that_could_not_be_polled_is_overdue_from_its_deadline_on() -> None:
+def test_a_backup_that_still_cannot_be_polled_15_minutes_after_its_deadline_is_overdue() -> None:
     poll = PollResult(errors={MESSAGE: TryLater("away")})
-    assert poll.observe(MESSAGE, now=MESSAGE.deadline - timedelta(seconds=1)) is None
-    observation = poll.observe(MESSAGE, now=MESSAGE.deadline)
+    for seconds in (-1, 0, 899):
+        assert poll.observe(MESSAGE, now=MESSAGE.deadline + timedelta(seconds=seconds)) is None
+    observation = poll.observe(MESSAGE, now=MESSAGE.deadline + timedelta(minutes=15))
     assert observation is not None
     assert observation.status is Status.OVERDUE
     log_fields = observation.log_fields

@@ -158,7 +158,7 @@ class GiveUp(GaussDBBackupError):
 
 
 class StartWindowMissed(GiveUp):
-    """A message was received so long after it was sent that it is not started: perhaps its function was stopped."""
+    """A message was received so long after it was sent that it is not started any more, or not once more."""
 
 
 class PoisonMessage(StartWindowMissed):

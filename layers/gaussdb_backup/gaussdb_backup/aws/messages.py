@@ -18,7 +18,8 @@ class Message:
     """One delivery of a queue message. `sent_at` is the same at each delivery; `attempt` counts them from 1.
 
     `scheduled_time` is that of the run which the message belongs to if its body names none: when it was first sent,
-    even if it has been in a dead-letter queue since. `problem` is what is wrong with the message as SQS passed it on.
+    even if it has been in a dead-letter queue since, and so never later than `sent_at`. `problem` is what is wrong with
+    the message as SQS passed it on.
     """
 
     id: str
@@ -86,7 +87,7 @@ def _parse_message(record: Mapping[str, Any]) -> Message:
         receipt_handle=texts["receiptHandle"] or "",
         body=texts["body"] or "",
         sent_at=sent_at or EARLIEST,
-        scheduled_time=_parse_scheduled_time(_get(record, "messageAttributes", dict, {})) or sent_at or EARLIEST,
+        scheduled_time=_first_sent_at(_get(record, "messageAttributes", dict, {}), sent_at or EARLIEST),
         attempt=_parse_count(attributes.get("ApproximateReceiveCount")),
         problem=InvalidRequest("message", problems) if problems else None,
     )
@@ -109,6 +110,11 @@ def _parse_count(value: object) -> int:
         return max(int(str(value)), 1)
     except ValueError:
         return 1
+
+
+def _first_sent_at(attributes: Mapping[str, Any], sent_at: datetime) -> datetime:
+    """Return the time of the attribute; one that lies ahead would exclude a backup that began when it was sent."""
+    return min(_parse_scheduled_time(attributes) or sent_at, sent_at)
 
 
 def _parse_scheduled_time(attributes: Mapping[str, Any]) -> datetime | None:

@@ -185,7 +185,7 @@ class Instance(Frozen):
 class AccessKey(Frozen):
     """Credentials that sign each request (SDK-HMAC-SHA256). `security_token` comes with temporary ones."""
 
-    access_key: str
+    access_key: str = Field(repr=False)
     secret_key: SecretStr
     security_token: SecretStr | None = None
     refusals_per_call: ClassVar[int] = 1
@@ -200,8 +200,8 @@ class PasswordUser(Frozen):
     """Credentials that request a token from IAM. `iam_endpoint` has no trailing slash."""
 
     iam_endpoint: str
-    domain_name: str
-    user_name: str
+    domain_name: str = Field(repr=False)
+    user_name: str = Field(repr=False)
     password: SecretStr
     refusals_per_call: ClassVar[int] = 2
     """The API may refuse a token that was kept, and then IAM the request for a new one."""

@@ -72,11 +72,15 @@ def retry_delay(
 def find_start_problem(*, attempt: int, age: timedelta, max_age: timedelta) -> StartWindowMissed | None:
     """Return why a message is not started any more, or `None` within `max_age`.
 
-    So a queue that was stopped for days does not start every missed run at once.
+    So a queue that was stopped for days does not start every missed run at once. What an earlier attempt did is not
+    known: its function may have ended after the backup was created.
     """
     if age <= max_age:
         return None
     if attempt >= POISON_ATTEMPTS and age <= max_age + POISON_WITHIN:
         return PoisonMessage(f"received {attempt} times until its start window was over, each time without a result")
-    hours = f"{age.total_seconds() / 3600:.1f} hours"
-    return StartWindowMissed(f"received {hours} after it was sent, so not started: its start window was over")
+    received = f"received {age.total_seconds() / 3600:.1f} hours after it was sent"
+    if attempt > 1:
+        earlier = "An earlier attempt may have started it: redriven, it finds the backup of that attempt"
+        return StartWindowMissed(f"{received}: its start window was over. {earlier}")
+    return StartWindowMissed(f"{received}, so not started: its start window was over")

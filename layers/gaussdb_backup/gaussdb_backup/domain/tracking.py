@@ -28,8 +28,11 @@ CLOCK_TOLERANCE = timedelta(minutes=15)
 """How far the API's clock may differ from ours: the skew beyond which it refuses signatures."""
 UNLISTED_GRACE = timedelta(minutes=10)
 """How long after its begin a backup may be absent from the list before it counts as missing: lists may lag."""
+FAILED_POLL_GRACE = timedelta(minutes=15)
+"""How long after its deadline a backup is still polled while its polls fail: OVERDUE ends tracking, and one poll that
+fails must not hide that a backup ended well. Longer than the delay between two polls, unless that was raised."""
 COULD_NOT_BE_POLLED = "could not be polled"
-"""Why a backup is OVERDUE whose status was not to be had at its deadline."""
+"""Why a backup is OVERDUE whose polls still failed that long after its deadline."""
 
 
 class Status(StrEnum):
@@ -42,7 +45,7 @@ class Status(StrEnum):
     UNKNOWN = "UNKNOWN"
     """The vendor uses an unknown word; tracking goes on."""
     OVERDUE = "OVERDUE"
-    """It had not ended, or was not seen to end, at its deadline; tracking stops."""
+    """It had not ended at its deadline, or could not be polled then and some time after; tracking stops."""
     MISSING = "MISSING"
     """The API no longer lists it."""
 
@@ -182,11 +185,11 @@ class PollResult:
         return message in self.backups or message in self.errors
 
     def observe(self, message: TrackingMessage, *, now: datetime) -> Observation | None:
-        """Return the status of a tracked backup; `None` where nothing is known of it. `now` is when the poll began."""
+        """Return the status of a tracked backup; `None` where nothing is known yet. `now` is when the poll began."""
         if message in self.backups:
             return evaluate(message, self.backups[message], now=now)
         error = self.errors.get(message)
-        if error is not None and now >= message.deadline:
+        if error is not None and now >= message.deadline + FAILED_POLL_GRACE:
             return Observation(message, Status.OVERDUE, None, error)
         return None
 

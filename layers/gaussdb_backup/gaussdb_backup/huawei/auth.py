@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
@@ -127,10 +127,10 @@ class TokenAuth(httpx.Auth):
         self._token = token
         self._valid_until = valid_until
         user = self._user
-        self.sent_secrets = Redactor([token])
-        names = (user.user_name, user.domain_name, self._project_id)
-        long_names = [name for name in names if len(name) >= PART]
-        self.secrets = Redactor([token, user.password.get_secret_value(), *long_names])
+        password = user.password.get_secret_value()
+        # IAM got the password, and may be the API's host. A short one or a short name may be a word of any response.
+        self.sent_secrets = Redactor([token, *_long([password])])
+        self.secrets = Redactor([token, password, *_long([user.user_name, user.domain_name, self._project_id])])
 
 
 type ConnectionAuth = AccessKeyAuth | TokenAuth
@@ -142,6 +142,10 @@ def make_auth(credentials: AccessKey | PasswordUser, *, project_id: str, now: Cl
     if isinstance(credentials, AccessKey):
         return AccessKeyAuth(credentials, project_id=project_id, now=now)
     return TokenAuth(credentials, project_id=project_id, now=now)
+
+
+def _long(values: Iterable[str]) -> list[str]:
+    return [value for value in values if len(value) >= PART]
 
 
 def _is_token_refused(response: httpx.Response) -> bool:

@@ -5,7 +5,7 @@ another rule under another status, so the key is both; a code that is not in the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -49,6 +49,9 @@ QUOTA = ErrorRule(GiveUp, "a quota of the project is used up: raise it, then rep
 REFUSED = ErrorRule(CredentialsRefused, "correct the credentials in the connection's secret (and this machine's clock)")
 DENIED = ErrorRule(PermissionDenied, "give the cloud user the permission, or use another connection")
 NO_PATH = ErrorRule(FixConfiguration, "check endpoint and api_version in the connection's secret")
+NO_TOKEN = ErrorRule(
+    FixConfiguration, "check iam_endpoint, domain_name, user_name and project_id in the connection's secret"
+)
 BROKEN = ErrorRule(GiveUp, "the gateway is misconfigured: open a support case with the request id")
 
 
@@ -125,13 +128,15 @@ def make_error(
 
 
 def make_iam_error(body: ErrorBody, *, operation: str) -> GaussDBBackupError:
-    """Make the error for a token that IAM refuses: the secret is to be corrected, not a request."""
+    """Make the error for a token that IAM does not issue: the secret is to be corrected, not a request.
+
+    IAM's words are never quoted: it was sent the password, and may show it in a form that is not recognized.
+    """
     rule = find_rule(body.http_status, "")
-    if not issubclass(rule.error, FixRequest):
-        return make_error(replace(body, error_code=None), operation=operation, is_mutating=False)
+    if rule in (BAD_REQUEST, NO_PATH):
+        rule = NO_TOKEN
     api_call = FailedApiCall(operation, body.http_status, body.error_code, body.request_id)
-    advice = "check iam_endpoint, domain_name, user_name and project_id in the connection's secret"
-    return FixConfiguration(f"{operation}: IAM returned {body.http_status}: {advice}", api_call=api_call)
+    return rule.error(f"{operation}: IAM returned {body.http_status}: {rule.advice}", api_call=api_call)
 
 
 def _quote(body: ErrorBody, rule: ErrorRule) -> str:

@@ -18,6 +18,9 @@ from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidReque
 SEARCHED = timedelta(days=1)
 """How far before its run a backup is searched for: further than any clock skew, so that one list serves whatever skew
 its response shows."""
+SEARCH_AGAIN_AFTER = timedelta(minutes=2)
+"""How soon a request at the earliest is executed again that may have its backup already, although the API lists none:
+lists may lag behind, and one that is asked too early lets the backup be made twice."""
 
 
 class BackupApi(Protocol):
@@ -151,6 +154,10 @@ class _Search:
         """List the backups among which that of this run is, if there is one."""
         return self._list_since(min(self.now, self.request.scheduled_time) - SEARCHED)
 
+    def list_all(self) -> list[Backup]:
+        """List every manual backup of the instance."""
+        return self._list_since(None)
+
     def find(self, listed: Iterable[Backup]) -> Backup | None:
         """Return the backup of this run, by the clock skew that the response to the list shows.
 
@@ -162,7 +169,7 @@ class _Search:
             return own
         return find_own(self._list_since(earliest), self.name, earliest=earliest)
 
-    def _list_since(self, begin_time: datetime) -> list[Backup]:
+    def _list_since(self, begin_time: datetime | None) -> list[Backup]:
         id_ = self.request.instance_id
         listed = self.api.list_backups(instance_id=id_, backup_type="manual", begin_time=begin_time)
         return [backup for backup in listed if backup.instance_id in ("", id_)]
@@ -173,7 +180,7 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
 
     The name is searched for before creating, and again after a response that leaves open whether the API did the
     work: an ambiguous failure, a conflict (which may be with the very backup that a killed function began), a name
-    that is taken. Raises what the API raises; `NameTaken` names the backup that has the name.
+    that is taken. Raises what the API raises; `NameTaken` names the backup that has the name, where the API lists it.
     """
     request, name, api = search.request, search.name, search.api
     listed = search.list_recent()
@@ -183,7 +190,9 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
     try:
         created = api.create_backup(instance_id=request.instance_id, name=name, description=request.description)
     except TryLater as error:
-        if not (error.may_have_taken_effect or _is_conflict(error)):
+        if error.may_have_taken_effect:
+            error.retry_after = max(error.retry_after or SEARCH_AGAIN_AFTER, SEARCH_AGAIN_AFTER)
+        elif not _is_conflict(error):
             raise
         try:
             backup = search.find(search.list_recent())
@@ -192,9 +201,10 @@ def _find_or_create(search: _Search, *, maximum_per_day: int) -> CreateResult:
         if backup is None:
             raise
     except NameTaken as error:
-        backup = search.find(search.list_recent())
+        listed = search.list_all()
+        backup = search.find(listed)
         if backup is None:
-            raise _name_taken_by(request, name, api=api, error=error) from error
+            raise _explain_taken_name(name, listed, error=error) from error
     else:
         named = created.backup.model_copy(update={"name": created.backup.name or name})  # it may be found by it only
         return CreateResult(outcome=Outcome.CREATED, backup=named, job_id=created.job_id)
@@ -205,13 +215,17 @@ def _is_conflict(error: TryLater) -> bool:
     return error.api_call is not None and error.api_call.http_status == HTTPStatus.CONFLICT
 
 
-def _name_taken_by(request: BackupRequest, name: str, *, api: BackupApi, error: NameTaken) -> NameTaken:
-    """Name the backup that has the name, so that nobody has to search for it."""
-    others = api.list_backups(instance_id=request.instance_id, backup_type="manual")
-    owner = next((other for other in others if other.name == name), None)
-    which = f"backup {owner.id} of {owner.begin_time}" if owner else "a backup that the API does not list"
+def _explain_taken_name(name: str, listed: Iterable[Backup], *, error: NameTaken) -> NameTaken | TryLater:
+    """Name the backup that has the name, so that nobody has to search for it.
+
+    Where the API lists none, it may be that of this run, whose response was lost: it is listed later.
+    """
+    owner = next((other for other in listed if other.name == name), None)
+    if owner is None:
+        text = f"the name '{name}' is taken, perhaps by this run's own backup, which the API does not list yet"
+        return TryLater(f"{text}: repeat it later", api_call=error.api_call, retry_after=SEARCH_AGAIN_AFTER)
     return NameTaken(
-        f"the name '{name}' belongs to {which}, which is older than this run: put {{scheduled_time}} into the "
-        f"name_template, or delete that backup",
+        f"the name '{name}' belongs to backup {owner.id} of {owner.begin_time}, which is older than this run: put "
+        f"{{scheduled_time}} into the name_template, or delete that backup",
         api_call=error.api_call,
     )
