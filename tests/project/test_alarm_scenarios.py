@@ -128,6 +128,7 @@ SINGLE_FAILURES = {
     "PlanSelectedNothingAlarm": "PlanSelectedNothing",
     "ConnectionUnusableAlarm": "ConnectionUnusable",
     "UnexpectedErrorAlarm": "UnexpectedError",
+    "DeadLetterRefusedAlarm": "DeadLetterRefused",
 }
 LASTING_FAILURES = {
     "TrackingPollFailedAlarm": "TrackingPollFailed",
