@@ -109,6 +109,19 @@ def test_every_schedule_has_a_zone_a_group_a_retry_policy_and_a_dead_letter_queu
         assert {"RetryPolicy", "DeadLetterConfig"} <= set(schedule["Target"])
 
 
+def test_the_schedule_is_enabled_by_its_parameter(template: dict[str, Any]) -> None:
+    """It would run before its secret exists, or never."""
+    assert [schedule["State"] for schedule in schedules(template)] == [{"Ref": "ScheduleState"}]
+
+
+def test_a_schedule_is_retried_for_as_long_as_the_reference_says(template: dict[str, Any], root: Path) -> None:
+    """For four hours, as often as EventBridge Scheduler may."""
+    policies = [schedule["Target"]["RetryPolicy"] for schedule in schedules(template)]
+    assert policies == [{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 4 * 3600}]
+    text = " ".join((root / "docs" / "reference" / "plan.md").read_text().split())
+    assert "could not deliver for four hours, or in 185 retries, is in `FailedInvocationsQueue`" in text
+
+
 def test_every_schedule_targets_a_queue_that_a_function_consumes(template: dict[str, Any]) -> None:
     consumed = [event["Queue"] for _, event in consumers(template)]
     assert all(schedule["Target"]["Arn"] in consumed for schedule in schedules(template))
