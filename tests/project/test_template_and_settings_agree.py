@@ -56,7 +56,7 @@ def test_every_queue_is_encrypted_and_is_or_has_a_dead_letter_queue(template: di
 
 
 def test_a_source_queue_that_is_replaced_is_retained_with_its_messages(template: dict[str, Any]) -> None:
-    """CloudFormation would delete it after the update, with every plan, request or tracking message that waits in it."""
+    """CloudFormation would delete it after the update, with every message that waits in it."""
     sources = {name for name, queue in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in queue}
     assert sources == {"PlanQueue", "BackupQueue", "TrackingQueue"}
     assert {template["Resources"][name].get("UpdateReplacePolicy") for name in sources} == {"Retain"}
