@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
-from tests.helpers.alarms import MetricData, fires
+from tests.helpers.alarms import MetricData, evaluate, fires
 from tests.helpers.clock import RUN
 from tests.project.conftest import ATTRIBUTES
 
@@ -140,7 +140,7 @@ LASTING_FAILURES = {
 def test_a_single_failure_is_an_alarm(published: Published, goes_off: Fires, alarm: str) -> None:
     published.count(SINGLE_FAILURES[alarm], RUN)
     assert goes_off(alarm)
-    assert not goes_off(alarm, start=RUN + HOUR)
+    assert not goes_off(alarm, start=RUN + 2 * HOUR)
 
 
 @pytest.mark.parametrize("alarm", LASTING_FAILURES)
@@ -154,6 +154,16 @@ def test_a_failure_that_is_tried_again_is_an_alarm_only_if_it_lasts(
     for minutes in (22, 31, 40):
         published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
     assert goes_off(alarm)
+
+
+def test_a_connection_that_stays_unusable_is_one_notification(published: Published, alarms: dict[str, Any]) -> None:
+    """A request is tried when the circuit breaker lets it, every 5 to 6 minutes."""
+    for minutes in range(0, 120, 6):
+        published.count("ConnectionUnusable", RUN + minutes * MINUTE)
+    states = {
+        evaluate(alarms["ConnectionUnusableAlarm"], published, now=RUN + minutes * MINUTE) for minutes in range(1, 120)
+    }
+    assert states == {"ALARM"}
 
 
 def test_an_api_that_is_away_for_two_hours_is_reported_by_the_polls_that_fail_and_nothing_else(
