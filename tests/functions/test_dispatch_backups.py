@@ -262,6 +262,10 @@ WRONG: dict[str, tuple[Any, str]] = {
         plan(schedule="ü", name_template="{schedule}-{instance_name}"),
         r"^invalid plan: schedule: expected [^|]*$",
     ),
+    "a wrong schedule that is the whole name": (
+        plan(schedule="ü", name_template="{schedule}"),
+        r"^invalid plan: schedule: expected [^|]*$",
+    ),
     "a malformed id": (plan(select={"instance_ids": ["short"]}), "select.instance_ids.0: expected"),
     "a string for ids": (plan(select={"instance_ids": ORDERS}), "select.instance_ids: expected"),
     "a number for a tag": (plan(select={"tags": {"env": 1}}), "select.tags.env: expected"),
