@@ -141,6 +141,16 @@ def test_only_schedules_of_the_stacks_group_may_take_their_role(template: dict[s
     assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == group
 
 
+def test_the_reference_names_the_longest_name_of_a_stack(template: dict[str, Any], root: Path) -> None:
+    """Lambda takes function names of 64 characters."""
+    names = [
+        function["FunctionName"]["Fn::Sub"] for function in of_type(template, "AWS::Serverless::Function").values()
+    ]
+    longest = 64 - max(len(name.removeprefix("${AWS::StackName}")) for name in names)
+    settings = (root / "docs" / "reference" / "settings.md").read_text()
+    assert f"A stack's name has at most {longest} characters" in settings
+
+
 def test_every_function_folder_is_in_the_template(template: dict[str, Any], root: Path) -> None:
     folders = {f"functions/{app.parent.name}" for app in (root / "functions").glob("*/app.py")}
     assert {function["CodeUri"] for function in of_type(template, "AWS::Serverless::Function").values()} == folders
