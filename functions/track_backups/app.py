@@ -47,7 +47,7 @@ def handle_batch(event: object, context: LambdaContext, deps: TrackDependencies)
     for message, error in {**malformed, **result.expired}.items():
         deps.reporter.message_failed(error, message_id=message.id)
         if cause := deps.dead_letter_queue.send_dead_letter(message, error):
-            deps.reporter.message_not_dead_lettered(error, message_id=message.id, cause=cause)
+            deps.reporter.message_not_dead_lettered(error, message_id=message.id, body=message.body, cause=cause)
         else:
             dead_lettered.add(message)
     remaining = [message for message in batch if message not in result.done | dead_lettered]

@@ -444,6 +444,20 @@ def test_when_the_dead_letter_queue_takes_nothing_the_message_stays(deployment: 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
 
 
+def test_a_dead_letter_queue_that_refuses_a_message_is_logged_and_counted_by_service_and_by_connection(
+    deployment: Deployment,
+) -> None:
+    """Else nobody would know: neither queue has an alarm for a message that goes back and forth."""
+    deployment.invoke("create_backup", sqs_batch(request()))
+    boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["BACKUP_DLQ_URL"])
+    deployment.invoke("create_backup", sqs_batch(request(instance_id="short", connection="default")))
+    logged = deployment.records[-1]
+    assert (logged["message"], logged["level"]) == ("message not dead-lettered", "ERROR")
+    assert (logged["cause"], logged["error_type"]) == ("AWS.SimpleQueueService.NonExistentQueue", "InvalidRequest")
+    assert (logged["message_id"], logged["connection"]) == ("message-1", "default")
+    assert deployment.dimensions("DeadLetterRefused") == [["service"], ["service", "connection"]]
+
+
 def test_with_its_time_nearly_over_a_function_puts_messages_back_untouched(deployment: Deployment) -> None:
     response = deployment.invoke("create_backup", sqs_batch(request()), milliseconds_left=1_400)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}

@@ -205,6 +205,7 @@ def test_a_queue_that_takes_nothing_fails_the_plan_so_that_it_is_dispatched_agai
     deferred = [item for item in deployment.records if item["message"] == "backup request deferred"]
     assert {item["instance_id"] for item in deferred if item.get("cause") == cause} == {ORDERS, STOCK, BILLING}
     assert (deployment.count("BackupRejected"), deployment.count("BackupDeferred")) == (0, 1)
+    assert deployment.count("PlanDispatched") == 0
 
 
 def test_the_same_run_dispatched_twice_makes_each_backup_once(deployment: Deployment) -> None:
@@ -262,8 +263,16 @@ WRONG: dict[str, tuple[Any, str]] = {
         {"select": {"tag": 1}, "timezone": "Mars", "name_template": "{nam}"},
         "timezone: .*select.tag: .*name_template: .*scheduled_time: ",
     ),
+    "a template whose names begin with a digit beside an unknown criterion": (
+        plan(select={"tag": {}}, name_template="1{instance_name}"),
+        "select.tag: expected no such field .*name_template: expected .*: it begins with '1'",
+    ),
     "a wrong schedule that the template has": (
         plan(schedule="ü", name_template="{schedule}-{instance_name}"),
+        r"^invalid plan: schedule: expected [^|]*$",
+    ),
+    "a wrong schedule that is the whole name": (
+        plan(schedule="ü", name_template="{schedule}"),
         r"^invalid plan: schedule: expected [^|]*$",
     ),
     "a malformed id": (plan(select={"instance_ids": ["short"]}), "select.instance_ids.0: expected"),

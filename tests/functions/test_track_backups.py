@@ -260,6 +260,18 @@ def test_a_malformed_message_that_cannot_be_dead_lettered_is_received_again(depl
     }
 
 
+def test_a_dead_letter_queue_that_refuses_a_message_is_logged_and_counted_by_service_and_by_connection(
+    deployment: Deployment,
+) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=deployment.queues["TRACKING_DLQ_URL"])
+    deployment.invoke("track_backups", sqs_batch(begin(deployment), begin(deployment, STOCK, version=7)))
+    logged = deployment.records[-1]
+    assert (logged["message"], logged["level"]) == ("message not dead-lettered", "ERROR")
+    assert (logged["cause"], logged["error_type"]) == ("AWS.SimpleQueueService.NonExistentQueue", "InvalidRequest")
+    assert (logged["message_id"], logged["connection"]) == ("message-2", "default")
+    assert deployment.dimensions("DeadLetterRefused") == [["service"], ["service", "connection"]]
+
+
 def test_a_failed_backup_is_logged_and_counted_once_however_long_the_bus_refuses_its_event(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,12 @@ class Deployment:
         """The sum of a metric's values."""
         return sum(sum(document[metric]) for document in self.metrics if metric in document)
 
+    def dimensions(self, metric: str) -> list[list[str]]:
+        """The sets of dimensions under which the values of a metric were emitted."""
+        documents = [document for document in self.metrics if metric in document]
+        directives = [each for document in documents for each in document["_aws"]["CloudWatchMetrics"]]
+        return [names for directive in directives for names in directive["Dimensions"]]
+
     def put_secret(self, connection: str = "default", **secret: Any) -> None:
         """Store the secret of a connection to the cloud, or another one."""
         key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}

@@ -108,7 +108,7 @@ def _emit_requests(reporter: Any) -> None:
         with suppress(type(error)), reporter.reporting_errors(attempt=1):
             raise error
         reporter.message_dead_lettered(error, message_id="m1", body=REQUEST.model_dump_json())
-        reporter.message_not_dead_lettered(error, message_id="m1", cause="AccessDenied")
+        reporter.message_not_dead_lettered(error, message_id="m1", body=REQUEST.model_dump_json(), cause="AccessDenied")
 
 
 def _emit_plan(reporter: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
-from tests.helpers.alarms import MetricData, fires
+from tests.helpers.alarms import MetricData, evaluate, fires
 from tests.helpers.clock import RUN
 from tests.project.conftest import ATTRIBUTES
 
@@ -116,7 +116,7 @@ def test_errors_reported_by_one_function_hide_none_of_another(published: Publish
 
 
 def test_a_fresh_install_without_data_is_no_alarm(goes_off: Fires, alarms: dict[str, Any]) -> None:
-    quarters = {"hours": 25.75, "every": 15 * MINUTE}
+    quarters = {"hours": 47.75, "every": 15 * MINUTE}
     assert [name for name in alarms if goes_off(name, **quarters, created_at=RUN)] == []
 
 
@@ -128,6 +128,7 @@ SINGLE_FAILURES = {
     "PlanSelectedNothingAlarm": "PlanSelectedNothing",
     "ConnectionUnusableAlarm": "ConnectionUnusable",
     "UnexpectedErrorAlarm": "UnexpectedError",
+    "DeadLetterRefusedAlarm": "DeadLetterRefused",
 }
 LASTING_FAILURES = {
     "TrackingPollFailedAlarm": "TrackingPollFailed",
@@ -139,7 +140,7 @@ LASTING_FAILURES = {
 def test_a_single_failure_is_an_alarm(published: Published, goes_off: Fires, alarm: str) -> None:
     published.count(SINGLE_FAILURES[alarm], RUN)
     assert goes_off(alarm)
-    assert not goes_off(alarm, start=RUN + HOUR)
+    assert not goes_off(alarm, start=RUN + 2 * HOUR)
 
 
 @pytest.mark.parametrize("alarm", LASTING_FAILURES)
@@ -153,6 +154,16 @@ def test_a_failure_that_is_tried_again_is_an_alarm_only_if_it_lasts(
     for minutes in (22, 31, 40):
         published.count(LASTING_FAILURES[alarm], RUN + minutes * MINUTE)
     assert goes_off(alarm)
+
+
+def test_a_connection_that_stays_unusable_is_one_notification(published: Published, alarms: dict[str, Any]) -> None:
+    """A request is tried when the circuit breaker lets it, every 5 to 6 minutes."""
+    for minutes in range(0, 120, 6):
+        published.count("ConnectionUnusable", RUN + minutes * MINUTE)
+    states = {
+        evaluate(alarms["ConnectionUnusableAlarm"], published, now=RUN + minutes * MINUTE) for minutes in range(1, 120)
+    }
+    assert states == {"ALARM"}
 
 
 def test_an_api_that_is_away_for_two_hours_is_reported_by_the_polls_that_fail_and_nothing_else(
@@ -189,9 +200,33 @@ def test_a_weekend_without_runs_is_an_alarm_after_26_hours(published: Published,
     assert goes_off("RunMissingAlarm", start=RUN + 2 * DAY, hours=0)
 
 
-def test_a_schedule_that_never_ran_is_an_alarm_after_its_warm_up(goes_off: Fires) -> None:
-    assert not goes_off("RunMissingAlarm", created_at=RUN, hours=25.75, every=15 * MINUTE)
-    assert goes_off("RunMissingAlarm", created_at=RUN, hours=26, every=15 * MINUTE)
+@pytest.fixture
+def run_missing(template: dict[str, Any]) -> Callable[[int], dict[str, Any]]:
+    """The alarm with that number of hours between runs."""
+
+    def make(hours: int) -> dict[str, Any]:
+        ids = {name: name for name in template["Resources"]}
+        parameters = {"ScheduleState": "ENABLED", "MaximumHoursBetweenRuns": str(hours)}
+        attributes = {f"{name}.{attribute}": name for name in ids for attribute in ATTRIBUTES}
+        stack = Stack(template, default_parameters(template) | parameters, ids, attributes)
+        alarm: dict[str, Any] = stack.of_type("AWS::CloudWatch::Alarm")["RunMissingAlarm"]
+        return alarm
+
+    return make
+
+
+@pytest.mark.parametrize("hours_between_runs", [26, 48])
+def test_a_schedule_that_never_ran_is_an_alarm_after_its_warm_up_and_not_before_its_first_run(
+    published: Published, run_missing: Callable[[int], dict[str, Any]], hours_between_runs: int
+) -> None:
+    """Also if the first run is as late as runs may be apart."""
+    alarm, week = run_missing(hours_between_runs), RUN + 7 * DAY
+    assert fires(alarm, published, start=RUN, end=RUN + 2 * DAY, every=15 * MINUTE, created_at=RUN)
+    first = RUN + hours_between_runs * HOUR - MINUTE
+    for run in range(4):
+        published.count("PlanDispatched", first + run * (hours_between_runs - 1) * HOUR)
+    last = first + 3 * (hours_between_runs - 1) * HOUR
+    assert not fires(alarm, published, start=RUN, end=min(last, week), every=15 * MINUTE, created_at=RUN)
 
 
 def test_a_disabled_schedule_has_no_alarm_for_missing_runs(template: dict[str, Any]) -> None:

@@ -11,7 +11,10 @@ from tests.project.conftest import ATTRIBUTES
 
 ACCOUNT = "arn:aws:iam::123456789012"
 OPERATORS = f"{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operators_*"
-ROLES = {"CreateBackupRole": f"{ACCOUNT}:role/gaussdb-backup-CreateBackupRole-1ABC"}
+ROLES = {
+    name: f"{ACCOUNT}:role/gaussdb-backup-{name}-1ABC"
+    for name in ("CreateBackupRole", "DispatchBackupsRole", "TrackBackupsRole")
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_no_queue_can_be_used_without_tls(stack: Stack, queues: dict[str, Any], 
     resolved = resolve(template)
     for queue in queues:
         for action in ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"):
-            context = {"aws:PrincipalArn": ROLES["CreateBackupRole"]}
+            context = {"aws:PrincipalArn": f"{ACCOUNT}:root"}
             assert is_denied(policy_of(resolved, queue), action, context | {"aws:SecureTransport": "false"}), queue
             assert not is_denied(policy_of(resolved, queue), action, context | {"aws:SecureTransport": "true"}), queue
 
@@ -72,7 +75,8 @@ def test_no_queue_can_be_used_without_tls(stack: Stack, queues: dict[str, Any], 
     ("principal", "operators", "may"),
     [
         (ROLES["CreateBackupRole"], "", True),
-        (f"{ACCOUNT}:role/gaussdb-backup-DispatchBackupsRole-1ABC", "", False),
+        (ROLES["DispatchBackupsRole"], "", False),
+        (ROLES["TrackBackupsRole"], "", False),
         (f"{ACCOUNT}:role/some-producer", "", False),
         (f"{ACCOUNT}:user/somebody", "", False),
         (f"{ACCOUNT}:root", "", True),
@@ -89,6 +93,27 @@ def test_only_create_backup_and_operators_who_redrive_may_send_tracking_messages
     context = {"aws:SecureTransport": "true", "aws:PrincipalArn": principal}
     assert is_denied(statements, "sqs:SendMessage", context) != may
     assert not is_denied(statements, "sqs:ReceiveMessage", context)
+
+
+@pytest.mark.parametrize(
+    ("principal", "may"),
+    [
+        (ROLES["TrackBackupsRole"], True),
+        (ROLES["CreateBackupRole"], False),
+        (f"{ACCOUNT}:role/some-producer", False),
+        (f"{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Operators_0a1b", False),
+        (f"{ACCOUNT}:root", True),
+    ],
+)
+def test_only_track_backups_may_dead_letter_tracking_messages(
+    template: dict[str, Any], principal: str, may: bool
+) -> None:
+    """A redrive sends them to TrackingQueue; operators read and delete them."""
+    statements = policy_of(resolve(template, RedriveRoleArn=OPERATORS), "TrackingDeadLetterQueue")
+    context = {"aws:SecureTransport": "true", "aws:PrincipalArn": principal}
+    assert is_denied(statements, "sqs:SendMessage", context) != may
+    assert not is_denied(statements, "sqs:ReceiveMessage", context)
+    assert not is_denied(statements, "sqs:DeleteMessage", context)
 
 
 def test_no_policy_allows_anything(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.plan import Action, decide, parse_plan
 from gaussdb_backup.errors import InvalidRequest
-from local.aws_emulator.stack import Stack
+from local.aws_emulator.stack import Stack, default_parameters
 
 NOW = datetime(2026, 11, 23, 1, 31, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -76,6 +76,53 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
     tags = dict(plan.select.tags)
     decisions = decide(plan, [Instance(id=id_, name="orders-eu", status="ACTIVE", tags=tags) for id_ in ids])
     assert [decision.action for decision in decisions] == [Action.QUEUED] * len(ids)
+
+
+MANY_TAGS = json.dumps({f"key{number}": "value" for number in range(21)})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_admitted"),
+    [
+        ("InstanceTags", "{}", True),
+        ("InstanceTags", "{ }", True),
+        ("InstanceTags", '{"env": "prod"}', True),
+        ("InstanceTags", '{"env":"prod","tier":""}', True),
+        ("InstanceTags", '{\n  "env": "prod",\n  "Größe": "a b, c=d"\n}', True),
+        ("InstanceTags", "{env: prod}", False),
+        ("InstanceTags", '{"env": "prod",}', False),
+        ("InstanceTags", "{'env':'prod'}", False),
+        ("InstanceTags", '{"env": "prod"} "x" {}', False),
+        ("InstanceTags", '{"env": 1}', False),
+        ("InstanceTags", '{"env": {}}', False),
+        ("InstanceTags", '{"": "prod"}', False),
+        ("InstanceTags", '{"env": "a\tb"}', False),
+        ("InstanceTags", '{"env": "a\\"}', False),
+        ("InstanceTags", MANY_TAGS, False),
+        ("BackupDescription", "of the night", True),
+        *(
+            (parameter, f"night{control}ly", False)
+            for parameter in ("BackupDescription", "NameTemplate", "InstanceNamePattern")
+            for control in "\n\r\t"
+        ),
+    ],
+)
+def test_the_template_admits_only_what_leaves_the_schedules_plan_valid(
+    template: dict[str, Any], parameter: str, value: str, is_admitted: bool
+) -> None:
+    """A plan that is no JSON would be found when the run is due."""
+    assert bool(re.fullmatch(template["Parameters"][parameter]["AllowedPattern"], value)) == is_admitted
+    if is_admitted:
+        text = Stack(template, default_parameters(template) | {parameter: value}).schedule_input("NightlySchedule")
+        parse_plan(json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T01:30:00Z")), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "parameter", ["InstanceTags", "BackupDescription", "NameTemplate", "InstanceNamePattern", "ScheduleTimezone"]
+)
+def test_the_template_admits_its_own_defaults(template: dict[str, Any], parameter: str) -> None:
+    details = template["Parameters"][parameter]
+    assert re.fullmatch(details["AllowedPattern"], details["Default"])
 
 
 def test_no_file_names_a_package_registry_or_a_machines_path() -> None:

@@ -55,6 +55,13 @@ def test_every_queue_is_encrypted_and_is_or_has_a_dead_letter_queue(template: di
     assert targets & envelopes == set()
 
 
+def test_a_source_queue_that_is_replaced_is_retained_with_its_messages(template: dict[str, Any]) -> None:
+    """CloudFormation would delete it after the update, with every message that waits in it."""
+    sources = {name for name, queue in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in queue}
+    assert sources == {"PlanQueue", "BackupQueue", "TrackingQueue"}
+    assert {template["Resources"][name].get("UpdateReplacePolicy") for name in sources} == {"Retain"}
+
+
 def test_a_failed_asynchronous_invocation_is_retried_and_then_queued(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Serverless::Function")
     for name in ("CreateBackupFunction", "DispatchBackupsFunction"):
@@ -109,6 +116,19 @@ def test_every_schedule_has_a_zone_a_group_a_retry_policy_and_a_dead_letter_queu
         assert {"RetryPolicy", "DeadLetterConfig"} <= set(schedule["Target"])
 
 
+def test_the_schedule_is_enabled_by_its_parameter(template: dict[str, Any]) -> None:
+    """It would run before its secret exists, or never."""
+    assert [schedule["State"] for schedule in schedules(template)] == [{"Ref": "ScheduleState"}]
+
+
+def test_a_schedule_is_retried_for_as_long_as_the_reference_says(template: dict[str, Any], root: Path) -> None:
+    """For four hours, as often as EventBridge Scheduler may."""
+    policies = [schedule["Target"]["RetryPolicy"] for schedule in schedules(template)]
+    assert policies == [{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 4 * 3600}]
+    text = " ".join((root / "docs" / "reference" / "plan.md").read_text().split())
+    assert "could not deliver for four hours, or in 185 retries, is in `FailedInvocationsQueue`" in text
+
+
 def test_every_schedule_targets_a_queue_that_a_function_consumes(template: dict[str, Any]) -> None:
     consumed = [event["Queue"] for _, event in consumers(template)]
     assert all(schedule["Target"]["Arn"] in consumed for schedule in schedules(template))
@@ -119,6 +139,16 @@ def test_only_schedules_of_the_stacks_group_may_take_their_role(template: dict[s
     assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
     group = {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}
     assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == group
+
+
+def test_the_reference_names_the_longest_name_of_a_stack(template: dict[str, Any], root: Path) -> None:
+    """Lambda takes function names of 64 characters."""
+    names = [
+        function["FunctionName"]["Fn::Sub"] for function in of_type(template, "AWS::Serverless::Function").values()
+    ]
+    longest = 64 - max(len(name.removeprefix("${AWS::StackName}")) for name in names)
+    settings = (root / "docs" / "reference" / "settings.md").read_text()
+    assert f"A stack's name has at most {longest} characters" in settings
 
 
 def test_every_function_folder_is_in_the_template(template: dict[str, Any], root: Path) -> None:

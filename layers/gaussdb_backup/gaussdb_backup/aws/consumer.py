@@ -27,7 +27,7 @@ class Reporter(Protocol):
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
         """Report that a message went to the dead-letter queue."""
 
-    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, body: str, cause: str) -> None:
         """Report that the dead-letter queue refused a message."""
 
     def unexpected_error(self, error: Exception, **log_fields: object) -> None:
@@ -123,9 +123,10 @@ class Batch[R: Reporter]:
 
     def _dead_letter(self, message: Message, error: Exception) -> bool:
         """Send a message to the dead-letter queue; return whether that took it."""
+        reporter = self._consumer.reporter
         refusal = self._consumer.dead_letter_queue.send_dead_letter(message, error)
         if refusal:
-            self._consumer.reporter.message_not_dead_lettered(error, message_id=message.id, cause=refusal)
+            reporter.message_not_dead_lettered(error, message_id=message.id, body=message.body, cause=refusal)
         else:
-            self._consumer.reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
+            reporter.message_dead_lettered(error, message_id=message.id, body=message.body)
         return refusal is None

@@ -12,12 +12,14 @@ from pydantic import Field
 
 from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run, parse_run
 from gaussdb_backup.domain.models import Instance
-from gaussdb_backup.domain.naming import MAX_LENGTH, render_backup_name
+from gaussdb_backup.domain.naming import MAX_LENGTH, MIN_LENGTH, render_backup_name
 from gaussdb_backup.domain.validation import Strict, parse_strictly
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 SAMPLE_IDS = ("a" * 32, "a" * 32 + "in07")
 SAMPLE_NAMES = ("instance", *("a" * length for length in range(1, MAX_LENGTH + 1)))
+SAMPLE_SCHEDULE = "x" * MIN_LENGTH
+"""In place of a wrong schedule: just long enough for a name by itself."""
 SAMPLE_TIME = datetime(2026, 5, 1, tzinfo=UTC)
 """In place of the time of a plan whose time is wrong: its names of month and day are as short as any."""
 NO_TIME = FieldProblem(
@@ -98,7 +100,7 @@ def parse_plan(data: Mapping[str, Any], *, now: datetime) -> Plan:
 def _make_sample(data: Mapping[str, Any], *, wrong: Collection[str]) -> Plan:
     """Return a plan with the fields that names are made of, as far as they are right, so that these are checked too."""
     known = {key: data[key] for key in ("name_template", "schedule") if key in data and key not in wrong}
-    placeholder = {"schedule": "x"} if "schedule" in wrong else {}
+    placeholder = {"schedule": SAMPLE_SCHEDULE} if "schedule" in wrong else {}
     return Plan.model_validate({"scheduled_time": SAMPLE_TIME.isoformat(), **placeholder, **known})
 
 

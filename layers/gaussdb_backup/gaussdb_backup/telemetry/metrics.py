@@ -26,6 +26,7 @@ class Metric(StrEnum):
     STATE_CHANGE_NOT_PUBLISHED = "StateChangeNotPublished"
     CONNECTION_UNUSABLE = "ConnectionUnusable"
     UNEXPECTED_ERROR = "UnexpectedError"
+    DEAD_LETTER_REFUSED = "DeadLetterRefused"
     PLAN_DISPATCHED = "PlanDispatched"
     INVOCATION_FAILED = "InvocationFailed"
 

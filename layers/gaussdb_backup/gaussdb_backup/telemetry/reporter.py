@@ -87,19 +87,16 @@ class Reporter:
 
     def message_dead_lettered(self, error: Exception, *, message_id: str, body: str) -> None:
         """Report that a request or plan went to the dead-letter queue; count it unless it was rejected before."""
-        try:
-            log_fields = extract_log_fields(parse_object(body, "message"))
-        except InvalidRequest:
-            log_fields = {}
-        fields = {**log_fields, **error_fields(error), "message_id": message_id}
+        fields = {**_find_log_fields(body), **error_fields(error), "message_id": message_id}
         self._logger.error("backup request dead-lettered", extra=to_json(fields))
         if isinstance(error, StartWindowMissed) or not isinstance(error, FixRequest | GiveUp):
             self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
 
-    def message_not_dead_lettered(self, error: Exception, *, message_id: str, cause: str) -> None:
+    def message_not_dead_lettered(self, error: Exception, *, message_id: str, body: str, cause: str) -> None:
         """Report that the dead-letter queue refused a message, which is received again later."""
-        fields = {**error_fields(error), "message_id": message_id, "cause": cause}
+        fields = {**_find_log_fields(body), **error_fields(error), "message_id": message_id, "cause": cause}
         self._logger.error("message not dead-lettered", extra=to_json(fields))
+        self._metrics.emit({Metric.DEAD_LETTER_REFUSED: 1}, fields)
 
     def api_version_switched(self, *, connection: str) -> None:
         """Report that the documented path is gone and its successor is used from now on."""
@@ -116,3 +113,11 @@ class Reporter:
         """Report that a list of the API has records that cannot be read; `problem` describes the first of them."""
         fields = {"connection": connection, "operation": operation, "records": records, "problem": problem}
         self._logger.warning("malformed records", extra={**self._log_fields, **fields})
+
+
+def _find_log_fields(body: str) -> dict[str, Any]:
+    """Return the fields that a message, which may be malformed, names its run and instance by."""
+    try:
+        return extract_log_fields(parse_object(body, "message"))
+    except InvalidRequest:
+        return {}
