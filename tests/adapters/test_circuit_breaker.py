@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from gaussdb_backup.aws.circuit_breaker import MAX_WAIT, CircuitBreaker
 from gaussdb_backup.domain.circuit_breaker import MAX_REFUSALS, CallResult
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.errors import CircuitBreakerOpen
+from tests.helpers.aws import emulated_aws
 from tests.helpers.clock import Clock
 from tests.helpers.deployment import make_state_table
 
@@ -29,8 +29,7 @@ def clock() -> Clock:
 def make(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable[..., CircuitBreaker]]:
     """Make the circuit breaker of one execution environment."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        boto3.setup_default_session()
+    with emulated_aws():
         make_state_table()
 
         def make(connection: str = "default", **changes: Any) -> CircuitBreaker:
@@ -43,7 +42,6 @@ def make(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable[...
             return CircuitBreaker(connection, **(given | changes))
 
         yield make
-    boto3.DEFAULT_SESSION = None
 
 
 class Failing:

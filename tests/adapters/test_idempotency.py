@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from gaussdb_backup.aws.idempotency import Idempotency
 from gaussdb_backup.errors import TryLater
+from tests.helpers.aws import emulated_aws
 from tests.helpers.crash import Crash
 from tests.helpers.deployment import make_state_table
 
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def idempotency(monkeypatch: pytest.MonkeyPatch) -> Iterator[Idempotency]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
+    with emulated_aws():
         make_state_table()
         yield Idempotency("state", client=boto3.client("dynamodb"))
 

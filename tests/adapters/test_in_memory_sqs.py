@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from gaussdb_backup.aws.messages import parse_batch
 from gaussdb_backup.aws.queues import Queue
 from gaussdb_backup.errors import GiveUp
 from local.aws_emulator.event_source_mapping import EventSourceMapping
+from tests.helpers.aws import emulated_aws
 from tests.helpers.in_memory_sqs import MAX_MESSAGE_BYTES, InMemorySqs
 
 
@@ -28,7 +28,7 @@ def sqs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
+    with emulated_aws():
         yield boto3.client("sqs")
 
 

@@ -10,6 +10,7 @@ import pytest
 from gaussdb_backup.domain.models import PAGE_SIZE, BackupStatus
 from gaussdb_backup.errors import TryLater
 from gaussdb_backup.huawei.paging import MAX_LIST_BYTES, OVERLAP
+from gaussdb_backup.huawei.transport import MAX_RESPONSE_BYTES
 from local import gaussdb_emulator
 from tests.helpers.clock import RUN, Clock
 from tests.helpers.gaussdb import ORDERS, Source, by_key, make_api, make_cloud
@@ -168,16 +169,18 @@ def test_pages_without_an_end_are_an_error_after_a_thousand() -> None:
 
 
 def test_a_list_larger_than_its_limit_is_an_error() -> None:
-    text = "x" * (1024 * 1024 - 200)
+    blanks = b" " * (MAX_RESPONSE_BYTES - 10_000)
+    calls: list[int] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
-        return page(
-            [{"id": str(offset(request) + index), "d": text if not index else ""} for index in range(PAGE_SIZE)]
-        )
+        calls.append(offset(request))
+        records = [{"id": str(offset(request) + index)} for index in range(PAGE_SIZE)]
+        return httpx.Response(200, content=page(records).content + blanks)
 
     with pytest.raises(TryLater, match=f"the list is larger than {MAX_LIST_BYTES} bytes"):
         for _ in serve(respond).list_backups():
             pass
+    assert len(calls) == MAX_LIST_BYTES // MAX_RESPONSE_BYTES + 1
 
 
 ODD_RECORDS: list[Any] = [

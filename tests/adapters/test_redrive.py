@@ -12,8 +12,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+from tests.helpers.aws import emulated_aws
 from tests.helpers.in_memory_sqs import InMemorySqs
 from tools.dead_letter_queue import DeadLetterQueue
 from tools.redrive import Redriven, main, redrive, time_of_sqs
@@ -42,7 +42,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
+    with emulated_aws():
         yield
 
 

@@ -1,6 +1,6 @@
 """Each function's role allows what its tests do, and nothing else: derived from the calls that reach AWS."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,10 +56,9 @@ def _name(resource: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def calls(deployment: Deployment) -> Iterator[set[tuple[str, str]]]:
+def calls(deployment: Deployment) -> set[tuple[str, str]]:
     """(action, resource) of each call that reaches AWS while a function runs."""
     made: set[tuple[str, str]] = set()
-    boto3.setup_default_session()
 
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
         service = model.service_model.endpoint_prefix
@@ -68,8 +67,7 @@ def calls(deployment: Deployment) -> Iterator[set[tuple[str, str]]]:
 
     session: Any = boto3.DEFAULT_SESSION
     session.events.register("provide-client-params.*.*", note)
-    yield made
-    boto3.DEFAULT_SESSION = None
+    return made
 
 
 def _resource(service: str, params: dict[str, Any]) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from local import gaussdb_emulator
 from local.aws_emulator import Context
+from tests.helpers.aws import emulated_aws
 from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
 
 ROOT = Path(__file__).parents[2]
@@ -162,7 +162,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     cloud = make_cloud()
-    with mock_aws(), gaussdb_emulator.serve(cloud) as running:
+    with emulated_aws(), gaussdb_emulator.serve(cloud) as running:
         sqs = boto3.client("sqs")
         queues = {variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()}
         for variable, url in queues.items():

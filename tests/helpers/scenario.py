@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import httpx
 from aws_lambda_powertools import Logger
-from moto import mock_aws
 
 from gaussdb_backup.bootstrap.common import Runtime, make_aws_client
 from gaussdb_backup.bootstrap.create import for_create
@@ -23,6 +22,7 @@ from local.aws_emulator import Context
 from local.aws_emulator.event_source_mapping import EventSourceMapping
 from local.aws_emulator.functions import load_app
 from local.isolation import isolated
+from tests.helpers.aws import emulated_aws
 from tests.helpers.clock import RUN, Clock
 from tests.helpers.deployment import QUEUES, SETTINGS, make_state_table
 from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
@@ -198,10 +198,8 @@ def start_scenario(**settings: str) -> Iterator[Scenario]:
     environment = {**SETTINGS, **urls, "TRACK_FIRST_DELAY_SECONDS": "60", **settings}
     key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
     secret = {"endpoint": "https://gaussdb.test", "project_id": PROJECT, **key}
-    with isolated(environment), mock_aws():
-        boto3.setup_default_session()
+    with isolated(environment), emulated_aws():
         make_state_table()
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
         transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
         yield Scenario(clock, cloud, environment, transport, sqs, boto3.resource("dynamodb").Table("state"))
-    boto3.DEFAULT_SESSION = None

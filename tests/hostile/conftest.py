@@ -13,12 +13,16 @@ from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import AccessKey, Connection, PasswordUser
 from gaussdb_backup.huawei.api import GaussDBApi
 from gaussdb_backup.huawei.session import Session
+from gaussdb_backup.huawei.transport import NetworkTransport
 from gaussdb_backup.telemetry.logger import make_logger
 from tests.helpers.canaries import CANARIES, emitted_text, find_canaries
 from tests.helpers.gaussdb import Source
 from tests.helpers.hostile_server import Behaviour, issues_tokens, serve_hostile
 
 TIMEOUT = timedelta(seconds=0.4)
+"""For calls that wait until it is over."""
+ENOUGH = timedelta(seconds=10)
+"""For calls that end by themselves: however busy the machine is, it is not what ends them."""
 MARGIN = 4.0
 """Seconds that a busy machine may need besides."""
 
@@ -77,6 +81,12 @@ class Client:
     def find_canaries(self) -> list[str]:
         out, err = self.capsys.readouterr()
         return find_canaries(" ".join([*self.emitted, out, err, self.caplog.text]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _load_trusted_certificates() -> None:
+    """The first transport of a process does, within its call, and that may take longer than `TIMEOUT`."""
+    NetworkTransport().close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gaussdb_backup.huawei.api import GaussDBApi
 from tests.helpers.canaries import CANARIES, find_canaries
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.hostile_server import BEHAVIOURS, ECHOES, ENCODED, ENDLESS, MALFORMED, NO_RESPONSE, SLOW
-from tests.hostile.conftest import MARGIN, TIMEOUT, Client
+from tests.hostile.conftest import ENOUGH, MARGIN, TIMEOUT, Client
 
 WHERE = ["API by key", "API by password", "IAM"]
 MEGABYTE = 1024 * 1024
@@ -21,6 +21,8 @@ HARMLESS = {"no reason and no space", "a folded header", "headers that are not A
 """Those of MALFORMED that are a response nevertheless."""
 WITHOUT_RESPONSE = {*NO_RESPONSE, *SLOW, *ENDLESS, *MALFORMED, *ENCODED} - HARMLESS - {"resets at once"}
 """A connection that is reset at once may count as one that was never made."""
+WAITS = {*SLOW, "never reads", "is silent"}
+"""Only the time limit ends these."""
 FAST_EVERYWHERE = {
     *(
         "is silent",
@@ -36,8 +38,13 @@ FAST_EVERYWHERE = {
 }
 
 
-def cases(names: Iterable[str], *, fast: Collection[str] | None = None) -> list[Any]:
-    """Return each name with each place; `fast` are those that are not marked slow, by default all of the API by key."""
+def cases(
+    names: Iterable[str], *, everywhere: Collection[str] = FAST_EVERYWHERE, fast: Collection[str] | None = None
+) -> list[Any]:
+    """Return each name with the API by key, and those `everywhere` with each place.
+
+    `fast` are those that are not marked slow, by default all of the API by key and what is fast everywhere.
+    """
 
     def is_fast(name: str, where: str) -> bool:
         if fast is not None:
@@ -48,7 +55,14 @@ def cases(names: Iterable[str], *, fast: Collection[str] | None = None) -> list[
         pytest.param(name, where, id=f"{name}-{where}", marks=() if is_fast(name, where) else pytest.mark.slow)
         for name in names
         for where in WHERE
+        if where == WHERE[0] or name in everywhere
     ]
+
+
+def each_once_from_iam() -> list[Any]:
+    """IAM's responses are read by code of their own; those of the API do not depend on how a call is authenticated."""
+    names = [name for name in BEHAVIOURS if name not in FAST_EVERYWHERE]
+    return [pytest.param(name, "IAM", id=f"{name}-IAM", marks=pytest.mark.slow) for name in names]
 
 
 def create(api: GaussDBApi) -> object:
@@ -91,11 +105,12 @@ def test_the_search_would_find_a_part_of_a_secret() -> None:
     assert find_canaries("nothing of that kind") == []
 
 
-@pytest.mark.parametrize(("name", "where"), cases(BEHAVIOURS))
+@pytest.mark.parametrize(("name", "where"), cases(BEHAVIOURS) + each_once_from_iam())
 def test_a_create_call_ends_in_time_with_an_error_of_ours_and_shows_no_secret(
     client: Client, name: str, where: str
 ) -> None:
-    error = run(client, client.api(client.connect(where, BEHAVIOURS[name])), "create")
+    timeout = TIMEOUT if name in WAITS else ENOUGH
+    error = run(client, client.api(client.connect(where, BEHAVIOURS[name]), timeout=timeout), "create")
     assert error is not None
     assert error.api_call is not None
     assert error.api_call.operation == ("request IAM token" if where == "IAM" else "create backup")
@@ -110,7 +125,7 @@ def test_a_read_ends_in_time_with_an_error_of_ours_and_shows_no_secret(client: C
     assert run(client, client.api(client.connect(where, BEHAVIOURS[name])), "list") is not None
 
 
-@pytest.mark.parametrize(("name", "where"), cases(ENDLESS | ENCODED))
+@pytest.mark.parametrize(("name", "where"), cases(ENDLESS | ENCODED, everywhere=ENDLESS | ENCODED))
 def test_no_response_takes_more_than_bounded_memory(client: Client, name: str, where: str) -> None:
     api = client.api(client.connect(where, BEHAVIOURS[name]))
     with bounded_memory(16):

@@ -10,7 +10,7 @@ from gaussdb_backup.errors import FixConfiguration, GaussDBBackupError
 from tests.helpers.canaries import CANARIES
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.hostile_server import BEHAVIOURS, GOOD, issues_tokens, response, sends
-from tests.hostile.conftest import Client
+from tests.hostile.conftest import ENOUGH, Client
 
 ODD = {
     "\\n": "\n",
@@ -53,7 +53,7 @@ def test_no_error_quotes_a_value_that_cannot_be_sent(client: Client, name: str, 
 def test_a_security_token_with_a_line_break_is_an_error_of_configuration(client: Client) -> None:
     connection = by_odd_key(client.serve(sends(response(GOOD))), "security_token", CANARIES["security_token"] + "\n")
     with pytest.raises(FixConfiguration, match="check the values in the secret") as raised:
-        client.api(connection).create_backup(instance_id=ORDERS, name="first")
+        client.api(connection, timeout=ENOUGH).create_backup(instance_id=ORDERS, name="first")
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
     client.emit(raised.value)

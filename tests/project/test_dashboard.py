@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from gaussdb_backup.telemetry.metrics import Metric
 from local.aws_emulator.stack import Stack
+from tests.helpers.aws import emulated_aws
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import emitted_telemetry
 
@@ -150,7 +150,7 @@ def test_widgets_fit_and_do_not_overlap(widgets: list[dict[str, Any]]) -> None:
 def test_cloudwatch_accepts_the_body(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, SETTINGS[name])
-    with mock_aws():
+    with emulated_aws():
         cloudwatch = boto3.client("cloudwatch")
         cloudwatch.put_dashboard(DashboardName="d", DashboardBody=body)
         assert json.loads(cloudwatch.get_dashboard(DashboardName="d")["DashboardBody"])["widgets"]

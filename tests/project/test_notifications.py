@@ -9,11 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack
+from tests.helpers.aws import emulated_aws
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
@@ -32,7 +32,7 @@ def rules(stack: Stack) -> dict[str, Any]:
 def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, SETTINGS[name])
-    with mock_aws():
+    with emulated_aws():
         yield
 
 

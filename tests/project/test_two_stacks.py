@@ -10,11 +10,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from gaussdb_backup.aws.event_bus import EventBus
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import Stack, default_parameters
+from tests.helpers.aws import emulated_aws
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.project.conftest import ATTRIBUTES
@@ -101,7 +101,7 @@ def test_a_failure_in_one_stack_does_not_notify_the_topic_of_the_other(
     """Both publish on the account's default bus; moto evaluates the patterns."""
     for variable in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(variable, SETTINGS[variable])
-    with mock_aws():
+    with emulated_aws():
         events, sqs = boto3.client("events"), boto3.client("sqs")
         topics = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in NAMES}
         for name, stack in zip(NAMES, stacks, strict=True):
