@@ -135,8 +135,11 @@ EACH_KIND = (
 )
 """One or more of each kind. How a single call of each behaviour ends is shown for calls alone; a function adds what it
 does with the error, and how much of its time the call gets, and neither depends on more than the kind."""
-BY_USER = {DEAD, "is silent", "drips headers", "drips the body", "stops in the body", *ECHOES}
-"""Those that take time, of which a token's request has a part, or show what was sent."""
+BY_USER = {
+    *(DEAD, "is silent", "drips headers", "drips the body", "stops in the body", "echoes as words, 409"),
+    *("echoes as code and id, 401", "echoes as code and id, 409", "echoes in IAM's shape", "echoes as a record"),
+}
+"""Those that take time, of which a token's request has a part, or show what was sent, one of each kind."""
 
 
 def cases(*fast: tuple[str, str], names: Collection[str] = EACH_KIND) -> list[Any]:
