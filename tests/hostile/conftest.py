@@ -19,8 +19,10 @@ from tests.helpers.canaries import CANARIES, emitted_text, find_canaries
 from tests.helpers.gaussdb import Source
 from tests.helpers.hostile_server import Behaviour, issues_tokens, serve_hostile
 
-TIMEOUT = timedelta(seconds=0.4)
-"""For calls that wait until it is over."""
+TIMEOUT = timedelta(seconds=1)
+"""For calls that wait until it is over. A busy machine needs some of it to connect."""
+TIMEOUT_WITH_TOKEN = 2 * TIMEOUT
+"""For those that request a token first."""
 ENOUGH = timedelta(seconds=10)
 """For calls that end by themselves: however busy the machine is, it is not what ends them."""
 MARGIN = 4.0

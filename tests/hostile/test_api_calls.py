@@ -13,7 +13,7 @@ from gaussdb_backup.huawei.api import GaussDBApi
 from tests.helpers.canaries import CANARIES, find_canaries
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.hostile_server import BEHAVIOURS, ECHOES, ENCODED, ENDLESS, MALFORMED, NO_RESPONSE, SLOW
-from tests.hostile.conftest import ENOUGH, MARGIN, TIMEOUT, Client
+from tests.hostile.conftest import ENOUGH, MARGIN, TIMEOUT, TIMEOUT_WITH_TOKEN, Client
 
 WHERE = ["API by key", "API by password", "IAM"]
 MEGABYTE = 1024 * 1024
@@ -109,7 +109,8 @@ def test_the_search_would_find_a_part_of_a_secret() -> None:
 def test_a_create_call_ends_in_time_with_an_error_of_ours_and_shows_no_secret(
     client: Client, name: str, where: str
 ) -> None:
-    timeout = TIMEOUT if name in WAITS else ENOUGH
+    waiting = TIMEOUT_WITH_TOKEN if where == "API by password" else TIMEOUT
+    timeout = waiting if name in WAITS else ENOUGH
     error = run(client, client.api(client.connect(where, BEHAVIOURS[name]), timeout=timeout), "create")
     assert error is not None
     assert error.api_call is not None
