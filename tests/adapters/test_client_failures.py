@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.models import PAGE_SIZE
 from gaussdb_backup.errors import (
     CredentialsRefused,
@@ -552,3 +554,13 @@ def test_a_list_that_never_ends_is_an_error() -> None:
     api = make_api(make_cloud(Clock()), transport=httpx.MockTransport(respond), max_pages=20)
     with pytest.raises(TryLater, match="list backups: the list does not end"):
         list(api.list_backups())
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.9, 0), (1.5, 1)])
+def test_with_less_than_a_second_left_no_call_is_made(seconds: float, calls: int) -> None:
+    """It would fail, and leave open what it did."""
+    cloud = make_cloud(Clock())
+    api = make_api(cloud, deadline=Deadline.after(timedelta(seconds=seconds), clock=lambda: 0.0))
+    with nullcontext() if calls else pytest.raises(TryLater, match="no call was made, since this function's time is"):
+        api.create_backup(instance_id=ORDERS, name="first")
+    assert len(cloud.requests) == calls

@@ -142,25 +142,19 @@ def process_ten(deployment: Deployment, *, milliseconds: int, place: int = 0) ->
     return spare
 
 
+@pytest.mark.parametrize(
+    ("timeout", "milliseconds"),
+    [("1.5", 60_000), pytest.param("10", 180_000, marks=pytest.mark.slow)],
+    ids=["a short function", "the defaults"],
+)
 @pytest.mark.parametrize("silent", SILENT)
 def test_a_silent_endpoint_among_nine_neighbours_costs_them_nothing(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, silent: str
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, silent: str, timeout: str, milliseconds: int
 ) -> None:
-    monkeypatch.setenv("HTTP_TIMEOUT_SECONDS", "1.5")
+    monkeypatch.setenv("HTTP_TIMEOUT_SECONDS", timeout)
     with silent_server() as url:
         put_silent_secret(deployment, url, silent)
-        assert process_ten(deployment, milliseconds=60_000) >= 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("silent", SILENT)
-def test_a_silent_endpoint_at_the_default_timeout_costs_its_neighbours_nothing(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, silent: str
-) -> None:
-    monkeypatch.setenv("HTTP_TIMEOUT_SECONDS", "10")
-    with silent_server() as url:
-        put_silent_secret(deployment, url, silent)
-        assert process_ten(deployment, milliseconds=180_000) >= 5
+        assert process_ten(deployment, milliseconds=milliseconds) >= 5
 
 
 @pytest.mark.slow

@@ -360,3 +360,13 @@ def test_each_sample_is_handled(deployment: Deployment, name: str) -> None:
     response = deployment.invoke("dispatch_backups", event)
     assert len(response["queued"]) == 2
     assert len(queued(deployment)) == (0 if event.get("dry_run") else 2)
+
+
+def test_a_listed_record_without_an_id_is_a_warning_and_the_others_are_backed_up(deployment: Deployment) -> None:
+    body = json.dumps({"instances": [{"id": ORDERS, "name": "orders"}, {"id": None}, 5], "total_count": 3})
+    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="instances", status=200, body=body))
+    response = deployment.invoke("dispatch_backups", plan())
+    assert [entry["instance_id"] for entry in response["queued"]] == [ORDERS]
+    [record] = [record for record in deployment.records if record["message"] == "malformed records"]
+    assert (record["level"], record["connection"], record["operation"]) == ("WARNING", "default", "list instances")
+    assert (record["records"], record["problem"]) == (2, "an id of type NoneType")

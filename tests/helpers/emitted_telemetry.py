@@ -121,6 +121,7 @@ def _emit_plan(reporter: Any) -> None:
     reporter.plan_dispatched(decisions, {}, dry_run=False)
     reporter.plan_dispatched(decisions, {ORDERS: "AccessDenied"}, dry_run=False)
     reporter.plan_dispatched([], {}, dry_run=False)
+    reporter.records_malformed(connection="default", operation="list instances", records=1, problem="an id of type int")
 
 
 def _emit_tracking(reporter: Any) -> None:

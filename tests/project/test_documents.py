@@ -1,5 +1,6 @@
 """The reference pages list exactly what the code has: no field, setting, metric or message more or less."""
 
+import ast
 import inspect
 import json
 import re
@@ -138,6 +139,18 @@ def test_every_message_that_the_code_logs_is_listed_with_its_level() -> None:
     logged = {(record["message"], record["level"]) for record in emitted_telemetry().records}
     assert logged <= listed
     assert {message for message, _ in listed} == {message for message, _ in logged}
+
+
+def test_every_message_of_a_reporter_is_among_those_that_are_compared() -> None:
+    calls = [
+        node
+        for path in (ROOT / "layers" / "gaussdb_backup" / "gaussdb_backup" / "telemetry").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and re.fullmatch(r"log|self\._logger\.\w+", ast.unparse(node.func))
+    ]
+    texts = {call.args[0].value for call in calls if call.args and isinstance(call.args[0], ast.Constant)}
+    assert len(texts) > 10
+    assert texts - {record["message"] for record in emitted_telemetry().records} == set()
 
 
 def test_every_field_of_a_record_is_listed() -> None:

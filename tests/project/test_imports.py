@@ -11,7 +11,15 @@ ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "gaussdb_backup"
 
 OF_EVERY_FUNCTION = {
-    *("aws.batching", "aws.circuit_breaker", "aws.invocation", "aws.messages", "aws.queues", "aws.secrets"),
+    *(
+        "aws.batching",
+        "aws.circuit_breaker",
+        "aws.error_code",
+        "aws.invocation",
+        "aws.messages",
+        "aws.queues",
+        "aws.secrets",
+    ),
     "bootstrap.common",
     *("domain.backup_request", "domain.circuit_breaker", "domain.connection", "domain.deadline", "domain.models"),
     *("domain.naming", "domain.validation"),

@@ -10,7 +10,7 @@ import boto3
 import httpx
 import pytest
 
-from gaussdb_backup.errors import GaussDBBackupError, TryLater
+from gaussdb_backup.errors import CircuitBreakerOpen, CredentialsRefused, GaussDBBackupError, TryLater
 from local import gaussdb_emulator
 from tests.helpers.at_once import at_once
 from tests.helpers.clock import RUN
@@ -137,3 +137,25 @@ def test_a_network_that_fails_for_a_moment_stops_no_call_after_it(scenario: Scen
     transport.unreachable = ""
     function(REQUEST)
     assert len(scenario.cloud.backups(ORDERS)) == 1
+
+
+def test_a_corrected_secret_is_used_seconds_later_by_the_function_that_was_refused(scenario: Scenario) -> None:
+    scenario.cloud.rotate_key(KEY.access_key, "another-secret")
+    function = scenario.function("create_backup")
+    with pytest.raises(CredentialsRefused):
+        function(REQUEST)
+    scenario.put_secret(secret_key="another-secret")
+    scenario.move_to(scenario.clock() + timedelta(seconds=16))
+    function(REQUEST)
+    assert (len(scenario.cloud.backups(ORDERS)), refused(scenario)) == (1, 1)
+
+
+def test_while_the_circuit_breaker_is_open_the_secret_is_read_every_fifteen_seconds_at_most(scenario: Scenario) -> None:
+    scenario.cloud.rotate_key(KEY.access_key, "another-secret")
+    function = scenario.function("create_backup")
+    with pytest.raises(CredentialsRefused):
+        function(REQUEST)
+    scenario.put_secret(secret_key="another-secret")
+    with pytest.raises(CircuitBreakerOpen):
+        function(REQUEST)
+    assert len(scenario.cloud.requests) == 1

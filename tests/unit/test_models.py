@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gaussdb_backup.domain.models import Backup, BackupStatus, CreatedBackup, Instance
@@ -153,3 +155,21 @@ def test_half_of_a_character_is_replaced() -> None:
 
 def test_an_odd_job_id_leaves_the_created_backup_known() -> None:
     assert CreatedBackup.model_validate({"backup": {"id": "b"}, "job_id": ["j"]}).backup.id == "b"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["9999-12-31T23:59:59-2359"]),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(["key", "value", "x"]), each, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("model", [Backup, Instance])
+@given(st.data())
+def test_whatever_a_record_with_an_id_has_besides_it_is_one(
+    model: type[Backup | Instance], data: st.DataObject
+) -> None:
+    names = [field.validation_alias for field in model.model_fields.values() if isinstance(field.validation_alias, str)]
+    keys = [*names, *model.model_fields, "size", "descriprion"]
+    record = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, JSON)))
+    assert model.model_validate({**record, "id": "one"}).id == "one"

@@ -5,6 +5,8 @@ from itertools import batched
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.error_code import aws_error_code
+
 MAX_ENTRIES = 10
 """Entries of one batch call of SQS or EventBridge."""
 ATTEMPTS = 3
@@ -12,15 +14,6 @@ ATTEMPTS = 3
 
 type Refusal = str | None
 """Why AWS refused an entry; `None` where it accepted it."""
-
-
-def to_refusal(error: BotoCoreError | ClientError) -> str:
-    """Return AWS's code (`AccessDenied`), or the class where there was no response (`ConnectTimeoutError`).
-
-    Its text is left out: it names accounts, roles and resources.
-    """
-    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
-    return code or type(error).__name__
 
 
 def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Sequence[Refusal]]) -> list[Refusal]:
@@ -37,7 +30,7 @@ def send_in_batches[T](entries: Sequence[T], send: Callable[[Sequence[T]], Seque
             try:
                 results = send([entries[index] for index in indexes])
             except (BotoCoreError, ClientError) as error:
-                return [refusal and to_refusal(error) for refusal in refusals]
+                return [refusal and aws_error_code(error) for refusal in refusals]
             for index, refusal in zip(indexes, results, strict=True):
                 refusals[index] = refusal
     return refusals

@@ -14,6 +14,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from gaussdb_backup.aws.error_code import aws_error_code
 from gaussdb_backup.domain.circuit_breaker import (
     BUSY,
     RECOVERY_TIMEOUT,
@@ -118,7 +119,7 @@ class CircuitBreaker:
             self._read()
             return self._update(decide)
         except (BotoCoreError, ClientError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            code = aws_error_code(error)
             raise CircuitBreakerOpen(
                 f"no call is made for connection '{self._connection}': the state table does not respond ({code}), so "
                 "nobody knows how many calls were refused; repeat it later"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.error_code import aws_error_code
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class FirstSeen:
             item: Mapping[str, Any] = cast("Mapping[str, Any]", error.response)["Item"]
             return datetime.fromisoformat(item["first_seen"]["S"])
         except (BotoCoreError, ClientError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            code = aws_error_code(error)
             raise TryLater(
                 f"the state table does not respond ({code}), so nobody knows when this request was first made: "
                 "repeat it later, or give it a scheduled_time"

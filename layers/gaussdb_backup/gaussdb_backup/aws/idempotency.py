@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import to_refusal
+from gaussdb_backup.aws.error_code import aws_error_code
 from gaussdb_backup.errors import TryLater
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Idempotency:
         except IdempotencyItemAlreadyExistsError:
             raise
         except Exception as error:
-            cause = to_refusal(error) if isinstance(error, BotoCoreError | ClientError) else type(error).__name__
+            cause = aws_error_code(error) if isinstance(error, BotoCoreError | ClientError) else type(error).__name__
             raise TryLater(f"the table of idempotency records does not respond ({cause}): repeat it later") from error
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import Refusal, send_in_batches, to_refusal
+from gaussdb_backup.aws.batching import Refusal, send_in_batches
+from gaussdb_backup.aws.error_code import aws_error_code
 from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE, Message
 from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
@@ -66,7 +67,7 @@ class Queue:
                 QueueUrl=self._url, MessageBody=body, DelaySeconds=delay_seconds, MessageAttributes=typed
             )
         except (BotoCoreError, ClientError) as error:
-            return to_refusal(error)
+            return aws_error_code(error)
         return None
 
     def send_all(self, bodies: Sequence[str]) -> list[Refusal]:

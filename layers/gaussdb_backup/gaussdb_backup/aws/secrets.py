@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gaussdb_backup.aws.error_code import aws_error_code
 from gaussdb_backup.domain.connection import parse_connection
 from gaussdb_backup.domain.models import Connection
 from gaussdb_backup.errors import FieldProblem, InvalidConnection, TryLater
@@ -69,7 +70,7 @@ class SecretConnection:
         return connection
 
     def _make_error(self, error: BotoCoreError | ClientError) -> InvalidConnection | TryLater:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        code = aws_error_code(error)
         if code in _UNUSABLE:
             expected = f"a secret named '{self._secret_id}' that this function may read"
             return InvalidConnection(f"connection '{self._name}'", [FieldProblem("connection", expected, code)])

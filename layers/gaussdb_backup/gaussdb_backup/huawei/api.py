@@ -136,7 +136,7 @@ class GaussDBApi:
     ) -> Iterator[Backup]:
         """List backups; a page is requested when it is needed. Times bound the begin of a backup, inclusively.
 
-        One whose record cannot be read but for its id has the status UNKNOWN; one without an id is left out. `name` and
+        What cannot be read of a record is not known, a status then UNKNOWN; one without an id is left out. `name` and
         `instance_name` are filters of the path `v3` only, which is then used.
         """
         filters = {
@@ -152,7 +152,7 @@ class GaussDBApi:
         needs_v3 = name is not None or instance_name is not None
         api_prefix = "v3" if needs_v3 else None
         request = ApiRequest("list backups", "GET", "/backups", api_prefix, parameters=parameters)
-        return self._list(request, "backups", Backup.model_validate, lambda backup_id: Backup(id=backup_id))
+        return self._list(request, "backups", Backup.model_validate)
 
     def delete_backup(self, backup_id: str) -> None:
         """Request the deletion of one backup; it stays in the list for a while."""
@@ -180,8 +180,8 @@ class GaussDBApi:
     ) -> Iterator[Instance]:
         """List instances; a page is requested when it is needed.
 
-        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. Of an instance whose record
-        cannot be read only the id is known; one without an id is left out.
+        `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. What cannot be read of a
+        record is not known; one without an id is left out.
         """
         filters = {
             "id": instance_id,
@@ -190,7 +190,7 @@ class GaussDBApi:
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
-        return self._list(request, "instances", Instance.model_validate, lambda instance_id: Instance(id=instance_id))
+        return self._list(request, "instances", Instance.model_validate)
 
     def _is_last_attempt(self, state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= READ_ATTEMPTS or self._deadline.remaining < MIN_CALL_TIME
@@ -249,18 +249,11 @@ class GaussDBApi:
             raise TryLater(text, api_call=FailedApiCall(request.operation, is_sent=False))
         return remaining
 
-    def _list[T](
-        self,
-        request: ApiRequest,
-        key: str,
-        parse: Callable[[Mapping[str, Any]], T],
-        fallback: Callable[[str], T],
-    ) -> Iterator[T]:
+    def _list[T](self, request: ApiRequest, key: str, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         return read_list(
             request.operation,
             lambda offset: self._read_page(request, key, offset=offset),
             parse=parse,
-            fallback=fallback,
             on_odd_records=self._on_odd_records,
             max_pages=self._max_pages,
         )

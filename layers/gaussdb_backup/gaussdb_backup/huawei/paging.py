@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from gaussdb_backup.domain.models import PAGE_SIZE
 from gaussdb_backup.errors import FailedApiCall, TryLater
 
@@ -70,14 +68,13 @@ def read_list[T](
     read_page: Callable[[int], Page],
     *,
     parse: Callable[[Mapping[str, Any]], T],
-    fallback: Callable[[str], T],
     on_odd_records: OddRecordsHook | None = None,
     max_pages: int = MAX_PAGES,
 ) -> Iterator[T]:
     """Yield the records of all pages, each once; a page is read, by its offset, when it is needed.
 
-    A record is odd if it has no id, and then is left out, or if `parse` refuses it, and then is `fallback` of its id.
-    Where no record has an id the list is not that of an empty project, but cannot be read.
+    `parse` takes whatever an object with an id has besides. A record without an id is odd, and left out. Where no
+    record has one the list is not that of an empty project, but cannot be read.
 
     A page that does not begin with a record that was seen before has moved, since records in front of it were
     deleted: it is read again from further in front. The order of what stays must not change. Raises `TryLater` for a
@@ -98,7 +95,7 @@ def read_list[T](
             fresh = _find_fresh(page, position, odd)
             if odd.count and not position.seen:
                 raise _error(operation, f"none of the page's {odd.count} records can be read ({odd.problem})")
-            yield from _parse_all(fresh, parse, fallback, odd)
+            yield from map(parse, fresh.values())
             if _is_last(page, position, has_fresh=bool(fresh)):
                 return
             if not fresh and not position.is_reread and any(map(_id_of, page.records)):
@@ -141,21 +138,6 @@ def _find_fresh(page: Page, position: _Position, odd: _OddRecords) -> dict[str, 
             odd.add(f"an id of type {_type_of(record.get('id'))}" if isinstance(record, dict) else _type_of(record))
     position.seen.update(fresh)
     return fresh
-
-
-def _parse_all[T](
-    records: Mapping[str, Mapping[str, Any]],
-    parse: Callable[[Mapping[str, Any]], T],
-    fallback: Callable[[str], T],
-    odd: _OddRecords,
-) -> Iterator[T]:
-    for id_, record in records.items():
-        try:
-            value = parse(record)
-        except ValidationError as error:
-            odd.add(f"the field {error.errors()[0]['loc'][0]}")
-            value = fallback(id_)
-        yield value
 
 
 def _check_complete(operation: str, page: Page, position: _Position) -> None:
