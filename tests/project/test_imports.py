@@ -24,7 +24,7 @@ OF_EVERY_FUNCTION = {
     *("domain.backup_request", "domain.circuit_breaker", "domain.connection", "domain.deadline", "domain.models"),
     *("domain.naming", "domain.validation"),
     "errors",
-    *("huawei.api", "huawei.auth", "huawei.error_body", "huawei.error_table", "huawei.http"),
+    *("huawei.api", "huawei.auth", "huawei.calls", "huawei.error_body", "huawei.error_table", "huawei.http"),
     *("huawei.network", "huawei.paging", "huawei.redaction", "huawei.session", "huawei.signing", "huawei.transport"),
     "settings",
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),

@@ -73,8 +73,8 @@ def test_a_client_of_the_api_has_the_time_limit_the_sleep_and_the_recovery_timeo
     for kind in (for_create, for_dispatch, for_track):
         api = make(kind).api_clients.for_connection("default", deadline=Deadline.after(timedelta(minutes=1)))
         assert api._session.timeout == timedelta(seconds=7)
-        assert api._retrying.sleep is sleep
-        assert api._circuit_breaker._recovery_timeout == timedelta(9)
+        assert api._caller._retrying.sleep is sleep
+        assert api._caller._circuit_breaker._recovery_timeout == timedelta(9)
 
 
 def test_each_function_makes_only_the_clients_of_aws_that_it_uses() -> None:

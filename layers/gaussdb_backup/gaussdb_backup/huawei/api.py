@@ -2,26 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-import tenacity
 from pydantic import ValidationError
 
-from gaussdb_backup.domain.circuit_breaker import CallResult, Permit
 from gaussdb_backup.domain.deadline import Deadline
-from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, Connection, CreatedBackup, Instance
-from gaussdb_backup.errors import (
-    CircuitBreakerOpen,
-    CredentialsRefused,
-    FailedApiCall,
-    FieldProblem,
-    GaussDBBackupError,
-    InvalidRequest,
-    TryLater,
-)
+from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, CreatedBackup, Instance
+from gaussdb_backup.errors import FailedApiCall, FieldProblem, InvalidRequest, TryLater
+from gaussdb_backup.huawei.calls import Caller, CircuitBreaker, ConnectionSource
 from gaussdb_backup.huawei.error_body import parse_body, request_id
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse
 from gaussdb_backup.huawei.paging import MAX_PAGES, OddRecordsHook, Page, read_list
@@ -29,42 +19,6 @@ from gaussdb_backup.huawei.session import Session
 
 MAX_DELETIONS = 50
 """Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
-READ_ATTEMPTS = 3
-MIN_CALL_TIME = timedelta(seconds=1)
-"""With less time left no call is made: it would fail, and might leave open what it did."""
-LEASE_MARGIN = timedelta(seconds=5)
-"""For what a call does besides, until its permit is returned."""
-REREAD_AGE = timedelta(seconds=15)
-"""How old a secret is that is read again because it was refused some time ago: a correction counts from then on."""
-MAX_IN_PROCESS_DELAY = timedelta(seconds=5)
-"""A longer delay, where the API requests one, is for the queue: a function costs money while it waits."""
-
-_jittered_delay = tenacity.wait_random_exponential(multiplier=0.2, max=2)
-
-
-class CircuitBreaker(Protocol):
-    """What permits each call before it is made. Credentials are known by the version of their secret."""
-
-    def acquire(
-        self, version: str, *, credentials_id: str, refusals: int, lease: timedelta, deadline: Deadline
-    ) -> Permit:
-        """Return the permit for one call that takes no longer than `lease` and may be refused `refusals` times.
-
-        Raises `CircuitBreakerOpen`.
-        """
-
-    def release(self, permit: Permit, result: CallResult) -> None:
-        """Return a permit, with what the call has shown about the credentials. Raises nothing."""
-
-
-class ConnectionSource(Protocol):
-    """Where endpoint and credentials come from."""
-
-    def current(self, *, max_age: timedelta = ...) -> Connection:
-        """Return the connection, as read no longer than `max_age` ago."""
-
-    def reread(self) -> Connection:
-        """Read it again."""
 
 
 class GaussDBApi:
@@ -91,19 +45,10 @@ class GaussDBApi:
         Each call, with all attempts of a read, ends by the `deadline`. `on_odd_records` is called once for each list
         with records that cannot be read.
         """
-        self._source = source
         self._session = session
-        self._deadline = deadline
-        self._circuit_breaker = circuit_breaker
+        self._caller = Caller(source, session, deadline=deadline, circuit_breaker=circuit_breaker, sleep=sleep)
         self._on_odd_records = on_odd_records
         self._max_pages = max_pages
-        self._retrying = tenacity.Retrying(
-            stop=self._is_last_attempt,
-            retry=tenacity.retry_if_exception(_is_worth_repeating),
-            wait=_delay,
-            sleep=sleep,
-            reraise=True,
-        )
 
     @property
     def clock_skew(self) -> timedelta | None:
@@ -116,7 +61,7 @@ class GaussDBApi:
         if description:
             body["description"] = description
         request = ApiRequest("create backup", "POST", "/backups/create", is_mutating=True, body=body)
-        response = self._send(request)
+        response = self._caller.send(request)
         content = parse_body(response.content) or {}
         try:
             return CreatedBackup.model_validate({"backup": content["backup"], "job_id": content.get("job_id")})
@@ -156,7 +101,7 @@ class GaussDBApi:
 
     def delete_backup(self, backup_id: str) -> None:
         """Request the deletion of one backup; it stays in the list for a while."""
-        self._send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
+        self._caller.send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
         """Request the deletion of at most 50 backups; what was refused is in the result, not raised."""
@@ -165,7 +110,7 @@ class GaussDBApi:
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
         body: dict[str, object] = {"backup_ids": list(backup_ids)}
         request = ApiRequest("delete backups", "DELETE", "/backups", "v3", is_mutating=True, body=body)
-        response = self._send(request)
+        response = self._caller.send(request)
         content = parse_body(response.content)
         if content is None:
             raise _unusable(request, response, "is malformed")
@@ -192,63 +137,6 @@ class GaussDBApi:
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
         return self._list(request, "instances", Instance.model_validate)
 
-    def _is_last_attempt(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= READ_ATTEMPTS or self._deadline.remaining < MIN_CALL_TIME
-
-    def _send(self, request: ApiRequest) -> ApiResponse:
-        """Send with the secret as last read; where that was refused, once more if the secret has a newer version."""
-        connection = self._source.current()
-        try:
-            return self._send_with(connection, request)
-        except CredentialsRefused:
-            fresh = self._source.reread()
-            if fresh.version == connection.version:
-                raise
-        except CircuitBreakerOpen as error:
-            if not error.is_refused:
-                raise
-            fresh = self._source.current(max_age=REREAD_AGE)
-            if fresh.version == connection.version:
-                raise
-        return self._send_with(fresh, request)
-
-    def _send_with(self, connection: Connection, request: ApiRequest) -> ApiResponse:
-        with self._permitted(request, connection):
-            timeout = min(self._session.timeout, self._remaining(request))
-            return self._session.send(request, connection, timeout=timeout)
-
-    @contextmanager
-    def _permitted(self, request: ApiRequest, connection: Connection) -> Iterator[None]:
-        """Make one call with the permit of the circuit breaker, which learns what the call shows."""
-        if self._circuit_breaker is None:
-            yield
-            return
-        lease = min(self._session.timeout, self._remaining(request)) + LEASE_MARGIN
-        credentials = connection.credentials
-        permit = self._circuit_breaker.acquire(
-            connection.version,
-            credentials_id=credentials.id,
-            refusals=credentials.refusals_per_call,
-            lease=lease,
-            deadline=self._deadline,
-        )
-        result = CallResult.UNKNOWN
-        try:
-            yield
-            result = CallResult.ACCEPTED
-        except GaussDBBackupError as error:
-            result = _result_of(error, request)
-            raise
-        finally:
-            self._circuit_breaker.release(permit, result)
-
-    def _remaining(self, request: ApiRequest) -> timedelta:
-        remaining = self._deadline.remaining
-        if remaining < MIN_CALL_TIME:
-            text = f"{request.operation}: no call was made, since this function's time is nearly over: repeat it later"
-            raise TryLater(text, api_call=FailedApiCall(request.operation, is_sent=False))
-        return remaining
-
     def _list[T](self, request: ApiRequest, key: str, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         return read_list(
             request.operation,
@@ -260,23 +148,12 @@ class GaussDBApi:
 
     def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> Page:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}
-        response: ApiResponse = self._retrying(self._send, replace(request, parameters=parameters))
+        response = self._caller.read(replace(request, parameters=parameters))
         content = parse_body(response.content) or {}
         records, total = content.get(key), content.get("total_count")
         if not isinstance(records, list):
             raise _unusable(request, response, f"has no list of {key}")
         return Page(records, len(response.content), total if isinstance(total, int) else None)
-
-
-def _result_of(error: GaussDBBackupError, request: ApiRequest) -> CallResult:
-    """Return what a failed call shows: any response of the API but a refusal proves the credentials, one of IAM not."""
-    if isinstance(error, CredentialsRefused):
-        return CallResult.REFUSED
-    api_call = error.api_call
-    if api_call is not None and not api_call.is_sent:
-        return CallResult.NOT_SENT
-    is_response = api_call is not None and api_call.http_status is not None and api_call.operation == request.operation
-    return CallResult.ACCEPTED if is_response else CallResult.UNKNOWN
 
 
 def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLater:
@@ -288,15 +165,3 @@ def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLa
 
 def _format_time(when: datetime | None) -> str | None:
     return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    if isinstance(error, CircuitBreakerOpen):
-        return False
-    return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= MAX_IN_PROCESS_DELAY)
-
-
-def _delay(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    retry_after = error.retry_after if isinstance(error, TryLater) else None
-    return retry_after.total_seconds() if retry_after is not None else _jittered_delay(state)
