@@ -22,22 +22,27 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class AccessKey:
-    """A pair that signs requests for one project. One with a `security_token` is temporary and needs it."""
+    """A pair that signs requests for one project. One with a `security_token` is temporary and needs it.
+
+    `allowed_actions` are those of its user's policies, such as `gaussdb:backup:create`; `None` means all.
+    """
 
     access_key: str
     secret_key: str
     project_id: str = PROJECT_ID
     security_token: str | None = None
+    allowed_actions: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class IamUser:
-    """A user who requests tokens by password, for any of `project_ids`."""
+    """A user who requests tokens by password, for any of `project_ids`. `allowed_actions` as of an access key."""
 
     domain_name: str
     user_name: str
     password: str
     project_ids: tuple[str, ...] = (PROJECT_ID,)
+    allowed_actions: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -96,6 +101,7 @@ class Rules:
     unknown_instance: tuple[int, str] = (404, "DBS.200045")
     missing_backup: tuple[int, str] = (404, "DBS.201010")
     automatic_backup: tuple[int, str] = (400, "DBS.201204")
+    no_permission: tuple[int, str] = (403, "DBS.200010")
     job_lag_seconds: float = 5.0
     deletion_seconds: float = 15.0
     utc_offset_hours: float = 8.0

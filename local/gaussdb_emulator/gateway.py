@@ -1,9 +1,11 @@
-"""The API gateway: authentication, and the projects that a caller may see."""
+"""The API gateway: authentication, the projects that a caller may see, and what the caller may do there."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from .accounts import Token
 from .fleet import AccessKey
+from .permissions import check_permission
 from .request import Request
 from .responses import ApiError, gateway_error
 from .signatures import Authorization, check_signature, read_authorization, signing_time
@@ -12,24 +14,35 @@ from .state import Cloud
 _NOT_AUTHENTICATED = "Incorrect IAM authentication information: "
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Caller:
+    """Whoever made a request; `allowed_actions` is `None` for one who may do everything."""
+
+    project_ids: frozenset[str]
+    allowed_actions: frozenset[str] | None
+
+
 def authorize(cloud: Cloud, request: Request) -> frozenset[str]:
     """Return the ids of the projects that the caller may see.
 
     Raises `ApiError`: 401 for a caller that cannot be authenticated, 403 for a project that is not the caller's
-    (docs/reference/gaussdb_api.md, "Error codes of the gateway").
+    (docs/reference/gaussdb_api.md, "Error codes of the gateway"), and for an operation that the caller may not call.
     """
-    projects = _authenticate(cloud, request)
-    if request.project_id is not None and request.project_id not in projects:
+    caller = _authenticate(cloud, request)
+    if request.project_id is not None and request.project_id not in caller.project_ids:
         raise gateway_error(403, "APIGW.0310", "The project is unavailable.", request.request_id)
-    return projects
+    check_permission(cloud, request, caller.allowed_actions)
+    return caller.project_ids
 
 
-def _authenticate(cloud: Cloud, request: Request) -> frozenset[str]:
-    token = request.headers.get("x-auth-token")
+def _authenticate(cloud: Cloud, request: Request) -> _Caller:
+    value = request.headers.get("x-auth-token")
     with cloud.lock:
-        if token is not None:
-            return _projects_of(_find_token(cloud, request, token))
-        return frozenset({_find_signing_key(cloud, request).project_id})
+        if value is not None:
+            token = _find_token(cloud, request, value)
+            return _Caller(project_ids=_projects_of(token), allowed_actions=token.user.allowed_actions)
+        key = _find_signing_key(cloud, request)
+        return _Caller(project_ids=frozenset({key.project_id}), allowed_actions=key.allowed_actions)
 
 
 def _not_authenticated(request: Request, message: str) -> ApiError:
