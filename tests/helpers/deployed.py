@@ -1,0 +1,179 @@
+"""A stack that was deployed, driven through AWS's APIs alone."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import boto3
+
+from local import gaussdb_emulator
+from local.ministack import Account
+from tests.helpers.gaussdb import KEY, PROJECT
+
+ALIAS = "live"
+POLL_SECONDS = 0.1
+
+
+class InvocationFailed(Exception):
+    """A function returned an error; the message is the function's own."""
+
+
+def eventually[T](check: Callable[[], T], *, within: float = 20.0, what: str = "") -> T:
+    """Return the first true result of `check`; fail after `within` seconds, with the last one."""
+    deadline = time.monotonic() + within
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {within} seconds: {what or check.__name__}; last: {result!r}"
+        time.sleep(POLL_SECONDS)
+
+
+def scheduled_time() -> str:
+    """The time of a run of its own, so that no two runs of a test session are the same."""
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass
+class Project:
+    """A project of the emulated cloud with a connection of its own, and instances that tests add."""
+
+    cloud: gaussdb_emulator.Cloud
+    url: str
+    account: Account
+    connection: str = "default"
+    project_id: str = PROJECT
+
+    def put_secret(self, **changes: str) -> None:
+        """Store the connection's secret, or a new version of it."""
+        key = {"access_key": KEY.access_key, "secret_key": KEY.secret_key}
+        text = json.dumps({"endpoint": self.url, "project_id": self.project_id, **key, **changes})
+        client = self.account.client("secretsmanager")
+        name = f"gaussdb-backup/{self.connection}"
+        try:
+            client.create_secret(Name=name, SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=name, SecretString=text)
+
+    def add_instance(self, name: str = "", **fields: Any) -> str:
+        """Add an instance whose backups take a second; return its id."""
+        instance_id = f"{uuid4().hex}in07"
+        fields = {"backup_seconds": 1.0, **fields}
+        self.cloud.add_instances(
+            gaussdb_emulator.Instance(id=instance_id, name=name, project_id=self.project_id, **fields)
+        )
+        return instance_id
+
+    def backups(self, instance_id: str) -> list[tuple[str, str | None]]:
+        """Name and status of each backup of an instance, by the cloud's own list."""
+        return [(each.name, self.cloud.status_of(each.id)) for each in self.cloud.backups(instance_id)]
+
+    def names(self, instance_id: str) -> list[str]:
+        """The names of the backups of an instance, by the cloud's own list."""
+        return [name for name, _ in self.backups(instance_id)]
+
+
+@dataclass
+class DeployedStack:
+    """A stack in the account. Queues, functions and so on are named by their logical ids."""
+
+    account: Account
+    name: str
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client of a service, as the account's root user."""
+        if service not in self.clients:
+            self.clients[service] = self.account.client(service)
+        return self.clients[service]
+
+    @cached_property
+    def resources(self) -> dict[str, str]:
+        """The physical id of each resource."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Invoke a function and return its response."""
+        done = self.client("lambda").invoke(FunctionName=self.resources[function], Payload=json.dumps(event))
+        response = json.loads(done["Payload"].read())
+        if "FunctionError" in done:
+            raise InvocationFailed(response["errorMessage"])
+        return response
+
+    def invoke_asynchronously(self, function: str, event: Any) -> None:
+        """Have Lambda invoke a function, and retry it, by itself."""
+        self.client("lambda").invoke(
+            FunctionName=self.resources[function], InvocationType="Event", Payload=json.dumps(event)
+        )
+
+    def send(self, queue: str, body: Any, **attributes: str) -> None:
+        """Send a message; a text is sent as it is, anything else as JSON."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        self.client("sqs").send_message(QueueUrl=self.resources[queue], MessageBody=text, MessageAttributes=typed)
+
+    def count(self, queue: str) -> int:
+        """How many messages a queue has, visible or not."""
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+        given = self.client("sqs").get_queue_attributes(QueueUrl=self.resources[queue], AttributeNames=names)
+        return sum(int(given["Attributes"][name]) for name in names)
+
+    def peek(self, queue: str, holding: str = "") -> list[dict[str, Any]]:
+        """The messages of a queue that hold a text; they stay in the queue and are visible again at once."""
+        sqs, url = self.client("sqs"), self.resources[queue]
+        found: dict[str, dict[str, Any]] = {}
+        for _ in range(100):
+            received = sqs.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=5,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+            if not received:
+                break
+            found |= {each["MessageId"]: each for each in received}
+        for each in found.values():
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0)
+        return [each for each in found.values() if holding in each["Body"]]
+
+    def dead_letter(self, queue: str, holding: str, *, within: float = 20.0) -> dict[str, Any]:
+        """Wait for the one message of a queue that holds a text."""
+        [message] = eventually(lambda: self.peek(queue, holding), within=within, what=f"{holding} in {queue}")
+        return message
+
+    def arn_of(self, queue: str) -> str:
+        """The ARN of a queue."""
+        given = self.client("sqs").get_queue_attributes(QueueUrl=self.resources[queue], AttributeNames=["QueueArn"])
+        return str(given["Attributes"]["QueueArn"])
+
+    def logged(self, function: str, holding: str) -> list[dict[str, Any]]:
+        """The log records of a function that hold a text."""
+        group = self.resources[function.replace("Function", "LogGroup")]
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        lines = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(line) for line in lines if line.startswith("{") and holding in line]
+
+
+def attributes_of(message: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes that the functions put on a message."""
+    return {name: each["StringValue"] for name, each in message.get("MessageAttributes", {}).items()}
+
+
+def resource(account: Account, service: str) -> Any:
+    """A boto3 resource of the account, as its root user."""
+    session = boto3.Session(account.root.access_key, account.root.secret_key, region_name="eu-central-1")
+    return session.resource(service, endpoint_url=account.endpoint, verify=str(account.authority))
