@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -54,3 +55,27 @@ def deploy_stack(account: Account) -> Deploy:
 @pytest.fixture(scope="session")
 def stack(deploy_stack: Deploy, project: Project) -> DeployedStack:
     return deploy_stack(STACK, {})
+
+
+@pytest.fixture(scope="session")
+def scheduled_instance(project: Project) -> str:
+    return project.add_instance("scheduled")
+
+
+@pytest.fixture(scope="session")
+def scheduled_stack(deploy_stack: Deploy, scheduled_instance: str) -> DeployedStack:
+    """A second stack in the same account and region, whose schedule runs each minute."""
+    parameters = {"ScheduleState": "ENABLED", "ScheduleExpression": "rate(1 minute)", "InstanceIds": scheduled_instance}
+    return deploy_stack("second", parameters)
+
+
+@pytest.fixture
+def project_of_its_own(project: Project) -> Project:
+    """A project with a connection of its own, so that what happens to it concerns no other test."""
+    name = uuid4().hex
+    key = gaussdb_emulator.AccessKey(access_key=f"AK{uuid4().hex[:18]}", secret_key=uuid4().hex, project_id=name)
+    project.cloud.add_project(gaussdb_emulator.Project(id=name, name=f"eu-de_{name[:8]}"))
+    project.cloud.add_key(key)
+    own = Project(project.cloud, project.url, project.account, name, name)
+    own.put_secret(access_key=key.access_key, secret_key=key.secret_key)
+    return own

@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
-
-import boto3
 
 from local import gaussdb_emulator
 from local.ministack import Account
@@ -173,7 +172,60 @@ def attributes_of(message: Mapping[str, Any]) -> dict[str, str]:
     return {name: each["StringValue"] for name, each in message.get("MessageAttributes", {}).items()}
 
 
-def resource(account: Account, service: str) -> Any:
-    """A boto3 resource of the account, as its root user."""
-    session = boto3.Session(account.root.access_key, account.root.secret_key, region_name="eu-central-1")
-    return session.resource(service, endpoint_url=account.endpoint, verify=str(account.authority))
+@dataclass
+class Inbox:
+    """A queue of the test's own, to which a bus or a topic delivers."""
+
+    stack: DeployedStack
+    url: str
+    arn: str
+    bodies: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def of_bus(cls, stack: DeployedStack, pattern: Mapping[str, Any]) -> Iterator[Self]:
+        """Receive the events of the account's default bus that match a pattern."""
+        events, name = stack.client("events"), f"test-{uuid4().hex}"
+        with cls._open(stack, name) as inbox:
+            events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+            events.put_targets(Rule=name, Targets=[{"Id": "inbox", "Arn": inbox.arn}])
+            yield inbox
+            events.remove_targets(Rule=name, Ids=["inbox"])
+            events.delete_rule(Name=name)
+
+    @classmethod
+    @contextmanager
+    def of_topic(cls, stack: DeployedStack) -> Iterator[Self]:
+        """Receive what a stack's topic is sent."""
+        sns = stack.client("sns")
+        with cls._open(stack, f"test-{uuid4().hex}") as inbox:
+            topic = stack.resources["BackupNotifications"]
+            subscribed = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn, ReturnSubscriptionArn=True)
+            yield inbox
+            sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+
+    @classmethod
+    @contextmanager
+    def _open(cls, stack: DeployedStack, name: str) -> Iterator[Self]:
+        sqs = stack.client("sqs")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
+        allow = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        try:
+            yield cls(stack, url, arn)
+        finally:
+            sqs.delete_queue(QueueUrl=url)
+
+    def holding(self, text: str) -> list[str]:
+        """What was received until now that holds a text."""
+        sqs = self.stack.client("sqs")
+        while received := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
+            self.bodies |= {each["MessageId"]: each["Body"] for each in received}
+        return [body for body in self.bodies.values() if text in body]
+
+    def wait_for(self, text: str) -> str:
+        """Wait for the first body that holds a text."""
+        return eventually(lambda: self.holding(text), what=f"{text} in the inbox")[0]
