@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import uuid4
 
+from samtranslator.yaml_helper import yaml_parse
+
 from local import gaussdb_emulator
-from local.ministack import Account
+from local.ministack import ACCOUNT_ID, Account, Keys
 from tests.helpers.gaussdb import KEY, PROJECT
 
 ALIAS = "live"
@@ -104,6 +106,54 @@ class DeployedStack:
         [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
+    @property
+    def template(self) -> dict[str, Any]:
+        """The template as SAM sent it: packaged, with its short forms written out."""
+        body = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
+        template: dict[str, Any] = yaml_parse(body)
+        return template
+
+    def update(self, template: Mapping[str, Any], **parameters: str) -> int:
+        """Update the stack to a template, and change some parameters; return when, as a Unix time in milliseconds."""
+        cloudformation = self.client("cloudformation")
+        [stack] = cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        kept = [
+            {"ParameterKey": each["ParameterKey"], "UsePreviousValue": True}
+            for each in stack["Parameters"]
+            if each["ParameterKey"] not in parameters
+        ]
+        changed = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+        cloudformation.update_stack(
+            StackName=self.name,
+            TemplateURL=self._upload(template),
+            Parameters=kept + changed,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        eventually(lambda: self.status.endswith("COMPLETE"), what="the end of the update")
+        assert self.status == "UPDATE_COMPLETE"
+        return int(time.time() * 1000)
+
+    def _upload(self, template: Mapping[str, Any]) -> str:
+        """Store a template, which is too large for a call, in the bucket that SAM made."""
+        s3, key = self.client("s3"), f"{uuid4().hex}.json"
+        [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"] if "samclisourcebucket" in each["Name"]]
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
+        return f"{self.account.endpoint}/{bucket}/{key}"
+
+    @property
+    def status(self) -> str:
+        """The stack's status."""
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return str(stack["StackStatus"])
+
+    def assume(self, role: str) -> Keys:
+        """The keys of a session of one of the stack's roles."""
+        return self.account.assume(self.role_arn(role))
+
+    def role_arn(self, role: str) -> str:
+        """The ARN of one of the stack's roles."""
+        return f"arn:aws:iam::{ACCOUNT_ID}:role/{self.resources[role]}"
+
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function and return its response."""
         done = self.client("lambda").invoke(FunctionName=self.resources[function], Payload=json.dumps(event))
@@ -159,12 +209,15 @@ class DeployedStack:
         given = self.client("sqs").get_queue_attributes(QueueUrl=self.resources[queue], AttributeNames=["QueueArn"])
         return str(given["Attributes"]["QueueArn"])
 
+    def printed(self, function: str, holding: str, *, since: int = 0) -> list[str]:
+        """The lines of a function's log that hold a text. `since` is a Unix time in milliseconds."""
+        group = self.resources[function.replace("Function", "LogGroup")]
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+        return [event["message"] for page in pages for event in page["events"] if holding in event["message"]]
+
     def logged(self, function: str, holding: str) -> list[dict[str, Any]]:
         """The log records of a function that hold a text."""
-        group = self.resources[function.replace("Function", "LogGroup")]
-        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
-        lines = [event["message"] for page in pages for event in page["events"]]
-        return [json.loads(line) for line in lines if line.startswith("{") and holding in line]
+        return [json.loads(line) for line in self.printed(function, holding) if line.startswith("{")]
 
 
 def attributes_of(message: Mapping[str, Any]) -> dict[str, str]:
@@ -226,6 +279,6 @@ class Inbox:
             self.bodies |= {each["MessageId"]: each["Body"] for each in received}
         return [body for body in self.bodies.values() if text in body]
 
-    def wait_for(self, text: str) -> str:
+    def wait_for(self, text: str, *, within: float = 20.0) -> str:
         """Wait for the first body that holds a text."""
-        return eventually(lambda: self.holding(text), what=f"{text} in the inbox")[0]
+        return eventually(lambda: self.holding(text), within=within, what=f"{text} in the inbox")[0]
