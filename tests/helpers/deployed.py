@@ -156,7 +156,7 @@ class DeployedStack:
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function and return its response."""
-        done = self.client("lambda").invoke(FunctionName=self.resources[function], Payload=json.dumps(event))
+        done = self.client("lambda").invoke(FunctionName=self.resources[function], Qualifier=ALIAS, Payload=json.dumps(event))
         response = json.loads(done["Payload"].read())
         if "FunctionError" in done:
             raise InvocationFailed(response["errorMessage"])
@@ -165,7 +165,7 @@ class DeployedStack:
     def invoke_asynchronously(self, function: str, event: Any) -> None:
         """Have Lambda invoke a function, and retry it, by itself."""
         self.client("lambda").invoke(
-            FunctionName=self.resources[function], InvocationType="Event", Payload=json.dumps(event)
+            FunctionName=self.resources[function], Qualifier=ALIAS, InvocationType="Event", Payload=json.dumps(event)
         )
 
     def send(self, queue: str, body: Any, **attributes: str) -> None:
