@@ -100,7 +100,7 @@ def run_account(folder: Path) -> Iterator[Account]:
 
 
 def _make_certificates(folder: Path) -> Path:
-    """Write the certificate of an authority, and one of it for this machine. TLS is what the queues' policies ask for."""
+    """Write the certificate of an authority, and one for this machine: the queues' policies ask for TLS."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(folder / "authority.pem")

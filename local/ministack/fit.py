@@ -45,14 +45,14 @@ def fit(template: Template, *, endpoint: str, parameters: Mapping[str, str]) -> 
 
 
 def _leave_out_saved_queries(template: Template) -> Iterator[str]:
-    """The emulator has no AWS::Logs::QueryDefinition."""
+    """Leave out what the emulator has not: AWS::Logs::QueryDefinition."""
     for name in _of_type(template, "AWS::Logs::QueryDefinition"):
         del template["Resources"][name]
         yield f"{name}: left out, saved queries are not emulated"
 
 
 def _leave_out_alarms_with_metric_math(template: Template) -> Iterator[str]:
-    """The emulator makes no alarm of several metrics; the dashboard must then not refer to it."""
+    """Leave out alarms of several metrics, which the emulator does not make, here and in the dashboard."""
     for name in _of_type(template, "AWS::CloudWatch::Alarm"):
         if "Metrics" not in template["Resources"][name]["Properties"]:
             continue
@@ -72,7 +72,7 @@ def _leave_out_of_dashboard(dashboard: dict[str, Any], alarm: str) -> None:
 
 
 def _write_concurrency_as_numbers(template: Template, values: Mapping[str, str]) -> Iterator[str]:
-    """The emulator's event sources take a reference to a Number parameter as text, and stop."""
+    """Write numbers: the emulator's event sources take a reference to a Number parameter as text, and stop."""
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         for event in function.get("Events", {}).values():
             scaling = event["Properties"].get("ScalingConfig", {})
@@ -93,12 +93,11 @@ def _permit_batch_calls(template: Template) -> Iterator[str]:
 
 
 def _evaluate_conditions_with_a_join(template: Template, values: Mapping[str, str]) -> Iterator[str]:
-    """The emulator evaluates no Fn::Join in a condition, so an empty list would not be equal to an empty text."""
-    for name, condition in template.get("Conditions", {}).items():
+    """Join lists: the emulator evaluates no Fn::Join in a condition, so an empty list would not equal an empty text."""
+    for name, condition in {**template.get("Conditions", {}), **template.get("Rules", {})}.items():
         for equals in _find(condition, "Fn::Equals"):
-            left = equals[0]
-            if isinstance(left, dict) and "Fn::Join" in left:
-                separator, reference = left["Fn::Join"]
+            if isinstance(equals[0], dict) and "Fn::Join" in equals[0]:
+                separator, reference = equals[0]["Fn::Join"]
                 equals[0] = values[reference["Ref"]].replace(",", separator)
                 yield f"{name}: the list {reference['Ref']} is joined here"
 
@@ -126,7 +125,7 @@ def _role_of(value: dict[str, Any]) -> str:
 
 
 def _direct_functions_to(template: Template, endpoint: str) -> Iterator[str]:
-    """The functions' AWS is the emulator, and their cloud one without TLS."""
+    """Name the emulator as the functions' AWS, and permit a cloud without TLS."""
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, value in (("AWS_ENDPOINT_URL", endpoint), ("ALLOW_HTTP_ENDPOINT", "true")):
         variables[name] = value
@@ -140,15 +139,15 @@ def _of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def _statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each statement of a policy, with the logical id of its resource."""
+    """Yield each statement of a policy, with the logical id of its resource."""
     for name, resource in template["Resources"].items():
         for statements in _find(resource, "Statement"):
             for statement in statements:
-                yield name, statement
+                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def _find(value: Any, key: str) -> Iterator[Any]:  # noqa: ANN401 - any part of a template
-    """What a key has, wherever it is."""
+    """Yield what a key has, wherever it is."""
     if isinstance(value, dict):
         if key in value:
             yield value[key]

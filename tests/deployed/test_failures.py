@@ -25,6 +25,17 @@ def test_an_asynchronous_invocation_that_fails_each_time_ends_in_the_failed_invo
     assert envelope["requestContext"]["approximateInvokeCount"] == 3
 
 
+@pytest.mark.parametrize("function", ["CreateBackupFunction", "DispatchBackupsFunction"])
+def test_the_alias_has_the_same_failure_destination_as_the_function(stack: DeployedStack, function: str) -> None:
+    configured = [
+        stack.client("lambda").get_function_event_invoke_config(FunctionName=stack.resources[function], Qualifier=name)
+        for name in ("live", "$LATEST")
+    ]
+    destinations = [each["DestinationConfig"]["OnFailure"]["Destination"] for each in configured]
+    assert destinations == [stack.arn_of("FailedInvocationsQueue")] * 2
+    assert [each["MaximumRetryAttempts"] for each in configured] == [2, 2]
+
+
 def test_redriven_messages_become_backups_once_their_cause_is_removed_and_others_come_back(
     stack: DeployedStack, project: Project
 ) -> None:

@@ -66,9 +66,9 @@ type Flow = Callable[[Deployed], None]
 
 
 def statements_of(role: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        statement for policy in role["Properties"]["Policies"] for statement in policy["PolicyDocument"]["Statement"]
-    ]
+    """The statements that a role has whatever the parameters are."""
+    documents = [policy["PolicyDocument"] for policy in role["Properties"]["Policies"]]
+    return [statement for document in documents for statement in document["Statement"] if "Fn::If" not in statement]
 
 
 STATEMENTS = [
@@ -199,6 +199,9 @@ FLOWS: dict[tuple[str, str], Flow] = {
     ("TrackBackupsRole", "UseCircuitBreaker"): track,
     ("TrackBackupsRole", "SendToTrackingDeadLetterQueue"): dead_letter("TrackingQueue", "TrackingDeadLetterQueue"),
     ("TrackBackupsRole", "PublishStateChanges"): track,
+    ("NotificationsRole", "PublishNotifications"): permit(
+        "NotificationsRole", "sns:Publish", resource=lambda stack: stack.resources["BackupNotifications"]
+    ),
     ("SchedulesRole", "SendToPlanQueue"): schedule("PlanQueue"),
     ("SchedulesRole", "SendFailedInvocations"): schedule("FailedInvocationsQueue"),
 }

@@ -1,4 +1,4 @@
-"""What a backup that fails brings about: an event on the account's bus, a text for people, and nothing in another stack."""
+"""What a backup that fails brings about: an event on the bus, a text for people, and nothing in another stack."""
 
 import json
 from collections.abc import Iterator

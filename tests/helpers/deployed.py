@@ -156,17 +156,20 @@ class DeployedStack:
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function and return its response."""
-        done = self.client("lambda").invoke(FunctionName=self.resources[function], Qualifier=ALIAS, Payload=json.dumps(event))
+        name = self.resources[function]
+        done = self.client("lambda").invoke(FunctionName=name, Qualifier=ALIAS, Payload=json.dumps(event))
         response = json.loads(done["Payload"].read())
         if "FunctionError" in done:
             raise InvocationFailed(response["errorMessage"])
         return response
 
     def invoke_asynchronously(self, function: str, event: Any) -> None:
-        """Have Lambda invoke a function, and retry it, by itself."""
-        self.client("lambda").invoke(
-            FunctionName=self.resources[function], Qualifier=ALIAS, InvocationType="Event", Payload=json.dumps(event)
-        )
+        """Have Lambda invoke a function, and retry it, by itself.
+
+        Without the alias, for which the emulator has no failure destination.
+        """
+        name = self.resources[function]
+        self.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
 
     def send(self, queue: str, body: Any, **attributes: str) -> None:
         """Send a message; a text is sent as it is, anything else as JSON."""
