@@ -5,15 +5,16 @@ SHELL := /bin/sh
 
 VENV := .venv
 SAM_VENV := .tools/sam
+MINISTACK_VENV := .tools/ministack
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup local tests tools
-FAST := not container and not load and not slow
+FAST := not container and not deployed and not load and not slow
 ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-container test-load mutants lint check format validate build deploy redrive \
+.PHONY: help demo test test-slow test-shuffled test-container test-deployed test-load mutants lint check format validate build deploy redrive \
 	emulators stop-emulators lock clean need-writable need-docker need-aws
 
 help:  ## List the targets
@@ -34,6 +35,9 @@ test-shuffled: need-writable $(VENV)/.complete  ## Run the fast tests in random 
 
 test-container: need-writable need-docker $(VENV)/.complete build  ## Run the functions in the real runtime container
 	@$(PYTHON) -m pytest -q -m container tests/container $(ARGS)
+
+test-deployed: need-writable $(VENV)/.complete $(MINISTACK_VENV)/.complete build  ## Deploy the application to an emulator of AWS and drive it there
+	@$(PYTHON) -m pytest -q -m deployed tests/deployed $(ARGS)
 
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
@@ -81,7 +85,7 @@ stop-emulators: $(VENV)/.complete  ## Stop them
 
 lock: need-writable $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
 	@command -v uv >/dev/null 2>&1 || { echo "lock: uv is not installed. Install it, or put it on the PATH." >&2; exit 1; }
-	@for set in layers/dependencies/requirements requirements/dev requirements/sam requirements/uv; do \
+	@for set in layers/dependencies/requirements requirements/dev requirements/ministack requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
 
@@ -106,3 +110,6 @@ $(VENV)/.complete: requirements/dev.txt
 
 $(SAM_VENV)/.complete: requirements/sam.txt
 	@tools/make-venv $(SAM_VENV) requirements/sam.txt
+
+$(MINISTACK_VENV)/.complete: requirements/ministack.txt
+	@tools/make-venv $(MINISTACK_VENV) requirements/ministack.txt
