@@ -266,8 +266,8 @@ class Inbox:
         sqs = stack.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
-        allow = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn}
+        senders = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
+        allow = {"Effect": "Allow", "Principal": senders, "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         try:
