@@ -68,6 +68,11 @@ class Account:
             **({"AWS_SESSION_TOKEN": keys.session_token} if keys.session_token else {}),
         }
 
+    def keys_of(self, user: str) -> Keys:
+        """Return a new access key of an IAM user."""
+        created = self.client("iam").create_access_key(UserName=user)["AccessKey"]
+        return Keys(created["AccessKeyId"], created["SecretAccessKey"])
+
     def assume(self, role_arn: str) -> Keys:
         """Return the keys of a role's session, as a service gets them that the role trusts."""
         assumed = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="service")["Credentials"]

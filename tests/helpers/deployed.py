@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from local import gaussdb_emulator
@@ -145,6 +146,14 @@ class DeployedStack:
         """The stack's status."""
         [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return str(stack["StackStatus"])
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the stack has been deleted."""
+        try:
+            return self.status == "DELETE_COMPLETE"
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "ValidationError"
 
     def assume(self, role: str) -> Keys:
         """The keys of a session of one of the stack's roles."""
