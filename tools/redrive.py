@@ -1,8 +1,8 @@
 """Send dead-lettered messages again: `make redrive STACK=gaussdb-backup`, with your AWS credentials.
 
-Each message keeps the scheduled time of its run, as an attribute, so that a backup that it may have started is found
-and not made twice. `aws sqs start-message-move-task` does the same for messages whose body has a `scheduled_time`, as
-those of a schedule have; one without would then belong to the time at which it was moved.
+Each message keeps its group, and the scheduled time of its run as an attribute, so that a backup that it may have
+started is found and not made twice. `aws sqs start-message-move-task` does the same for messages whose body has a
+`scheduled_time`, as those of a schedule have; one without would then belong to the time at which it was moved.
 """
 
 import argparse
