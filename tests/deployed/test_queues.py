@@ -1,15 +1,13 @@
 """What a queue does by itself: a message that is received too often moves, and nobody sends where they may not."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.deployed import DeployedStack, eventually
+from tests.helpers.deployed import DeployedStack
 
 pytestmark = pytest.mark.deployed
 SOURCES = {
@@ -19,24 +17,13 @@ SOURCES = {
 }
 
 
-@contextmanager
-def stopped(stack: DeployedStack, queue: str) -> Iterator[None]:
-    """Stop the queue's event source mapping, as the runbook does."""
-    client = stack.client("lambda")
-    [mapping] = client.list_event_source_mappings(EventSourceArn=stack.arn_of(queue))["EventSourceMappings"]
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    eventually(lambda: stack.count(queue) == 0)
-    yield
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-
-
 @pytest.mark.parametrize("queue", SOURCES)
 def test_a_message_whose_function_never_returns_moves_to_the_dead_letter_queue(
     stack: DeployedStack, queue: str
 ) -> None:
     """Each receive is an attempt; nothing but the queue itself moves the message."""
     sqs, url, text = stack.client("sqs"), stack.resources[queue], f"never returns {uuid4().hex}"
-    with stopped(stack, queue):
+    with stack.stopped(queue):
         sqs.send_message(QueueUrl=url, MessageBody=text)
         for _ in range(1001):
             if not sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages"):

@@ -111,7 +111,7 @@ class DeployedStack:
     def template(self) -> dict[str, Any]:
         """The template as SAM sent it: packaged, with its short forms written out."""
         body = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
-        template: dict[str, Any] = yaml_parse(body)
+        template: dict[str, Any] = yaml_parse(body) if isinstance(body, str) else json.loads(json.dumps(body))
         return template
 
     def update(self, template: Mapping[str, Any], **parameters: str) -> int:
@@ -210,6 +210,17 @@ class DeployedStack:
         for each in found.values():
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0)
         return [each for each in found.values() if holding in each["Body"]]
+
+    @contextmanager
+    def stopped(self, queue: str) -> Iterator[None]:
+        """Stop the queue's event source mapping, as the runbook does, while the block runs."""
+        client = self.client("lambda")
+        [mapping] = client.list_event_source_mappings(EventSourceArn=self.arn_of(queue))["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def dead_letter(self, queue: str, holding: str, *, within: float = 20.0) -> dict[str, Any]:
         """Wait for the one message of a queue that holds a text."""
