@@ -26,8 +26,7 @@ from tools.deployed_stack import (
 )
 
 ALL_SELECTED = (
-    "the secret is readable and its credentials work; of 3 instances that the plan selects 3 would be backed up, "
-    "0 skipped, 0 rejected"
+    "the secret is readable and its credentials work; instances selected: 3 (3 to back up, 0 skipped, 0 rejected)"
 )
 NONE_SUBSCRIBED = "the topic has no subscription"
 SUBSCRIBE = 'make deploy ARGS="--parameter-overrides NotificationEmail=ops@example.com"'
@@ -103,7 +102,7 @@ def test_the_dry_run_is_the_schedules_own_plan_and_makes_one_call_and_no_backup(
         "select": {"name_pattern": "orders"},
         "dry_run": True,
     }
-    assert "of 1 instances" in detail
+    assert "selected: 1 (" in detail
     assert deployment.counts("BACKUP_QUEUE_URL") == (0, 0)
     assert len([item for item in deployment.cloud.requests if item.operation == "instances"]) == 1
     assert deployment.metrics == []
@@ -145,7 +144,7 @@ def test_of_a_stack_that_was_not_created_only_that_is_reported(stack: StackInMot
     checked = check(stack)
     assert checked.code == 1
     assert checked.result("stack")[0] == "FAILED"
-    assert checked.lines[-1] == "1 FAILED, of 1 checks."
+    assert checked.lines[-1] == "FAILED: 1 (of 1 checks)"
 
 
 @pytest.mark.parametrize(
@@ -257,8 +256,8 @@ def test_a_schedule_whose_input_is_no_plan_has_failed(stack: StackInMoto, check:
 @pytest.mark.parametrize(
     ("select", "detail"),
     [
-        ({"name_pattern": "none-*"}, "of 0 instances"),
-        ({"instance_ids": ["f" * 32, ORDERS]}, f"1 rejected ({'f' * 32}: the project has no such instance)"),
+        ({"name_pattern": "none-*"}, "selected: 0 ("),
+        ({"instance_ids": ["f" * 32, ORDERS]}, f"1 rejected): {'f' * 32}: the project has no such instance"),
     ],
     ids=["nothing", "an unknown id"],
 )
@@ -283,7 +282,7 @@ def test_a_disabled_schedule_needs_you_and_the_command_enables_it(stack: StackIn
         "disabled: gaussdb-backup-nightly: cron(30 3 * * ? *) in Europe/Berlin",
         'once the dry run is as you want it: make deploy ARGS="--parameter-overrides ScheduleState=ENABLED"',
     )
-    assert checked.lines[-1] == "1 needs you, of 9 checks."
+    assert checked.lines[-1] == "needs you: 1 (of 9 checks)"
     assert checked.code == 3
 
 
