@@ -13,7 +13,7 @@ from local.aws_emulator.stack import ROOT, read_template
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.stack_in_moto import NAME, PLAN, StackInMoto, make_stack, put_schedule, refusal, template_resources
-from tools.check_stack import main
+from tools.check_stack import main, make_client
 from tools.deployed_stack import (
     DISPATCH_FUNCTION,
     SCHEDULE,
@@ -454,6 +454,15 @@ def test_without_a_region_or_credentials_there_is_one_line(
     monkeypatch.delenv(variable)
     with pytest.raises(SystemExit, match=f"doctor: .*{expected}"):
         main(["--stack-name", NAME], client=stack.client)
+
+
+def test_a_dry_run_is_awaited_as_long_as_a_function_may_take_and_never_repeated(deployment: Deployment) -> None:
+    timeout = read_template(ROOT / "template.yaml")["Globals"]["Function"]["Timeout"]
+    config = make_client(boto3.Session())("lambda").meta.config
+    assert config.read_timeout > timeout
+    assert config.retries["total_max_attempts"] == 1
+    with pytest.raises(SystemExit, match="Stack with id absent does not exist"):
+        main(["--stack-name", "absent"])
 
 
 def test_without_a_name_it_is_the_stack_of_samconfig(stack: StackInMoto, capsys: pytest.CaptureFixture[str]) -> None:
