@@ -42,8 +42,8 @@ def render(result: Result) -> str:
 def render_summary(results: Sequence[Result]) -> str:
     """Return how many checks ended in which outcome, those that are not well."""
     counts: Counter[Outcome] = Counter(result.outcome for result in results if result.outcome is not Outcome.OK)
-    parts = [f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]]
-    return f"{', '.join(parts)}, of {len(results)} checks." if parts else f"All {len(results)} checks are well."
+    parts = [f"{outcome}: {counts[outcome]}" for outcome in Outcome if counts[outcome]]
+    return f"{', '.join(parts)} (of {len(results)} checks)" if parts else f"All {len(results)} checks are well."
 
 
 def parse_arguments(arguments: Sequence[str], stack: str | None) -> argparse.Namespace:

@@ -163,7 +163,11 @@ def check_secret(stack: DeployedStack, client: Any, connection: str, commands: C
 
 
 def check_dry_run(stack: DeployedStack, client: Any, plan: Mapping[str, Any], commands: Commands) -> Result:  # noqa: ANN401 - as above
-    """Whether the function can read the secret, the API accepts its credentials, and the plan selects instances."""
+    """Whether the function can read the secret, the API accepts its credentials, and the plan selects instances.
+
+    A function that ran a moment ago may have the secret of then: it reads it again after five minutes, or once the
+    credentials are refused.
+    """
     function = stack.function(str(stack.id_of(DISPATCH_FUNCTION)))
     response = client.invoke(FunctionName=function, Payload=json.dumps(plan).encode())
     result = json.loads(response["Payload"].read() or b"null")
@@ -174,13 +178,13 @@ def check_dry_run(stack: DeployedStack, client: Any, plan: Mapping[str, Any], co
     queued, skipped, rejected = (result.get(action, []) for action in ("queued", "skipped", "rejected"))
     selected = len(queued) + len(skipped) + len(rejected)
     detail = (
-        f"the secret is readable and its credentials work; of {selected} instances that the plan selects {len(queued)} "
-        f"would be backed up, {len(skipped)} skipped, {len(rejected)} rejected"
+        f"the secret is readable and its credentials work; instances selected: {selected} "
+        f"({len(queued)} to back up, {len(skipped)} skipped, {len(rejected)} rejected)"
     )
     if rejected:
         reasons = "; ".join(f"{each['instance_id']}: {each['reason']}" for each in rejected[:3])
         action = "correct the plan: docs/reference/settings.md"
-        return Result("dry run", Outcome.NEEDS_YOU, f"{detail} ({reasons})", action)
+        return Result("dry run", Outcome.NEEDS_YOU, f"{detail}: {reasons}", action)
     if not queued:
         action = "correct the criteria of the plan (InstanceIds, InstanceNamePattern, InstanceTags), then: "
         return Result("dry run", Outcome.NEEDS_YOU, detail, action + commands.make("doctor"))

@@ -13,7 +13,7 @@ from local.aws_emulator.stack import ROOT, read_template
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.stack_in_moto import NAME, PLAN, StackInMoto, make_stack, put_schedule, refusal, template_resources
-from tools.check_stack import main
+from tools.check_stack import main, make_client
 from tools.deployed_stack import (
     DISPATCH_FUNCTION,
     SCHEDULE,
@@ -26,8 +26,7 @@ from tools.deployed_stack import (
 )
 
 ALL_SELECTED = (
-    "the secret is readable and its credentials work; of 3 instances that the plan selects 3 would be backed up, "
-    "0 skipped, 0 rejected"
+    "the secret is readable and its credentials work; instances selected: 3 (3 to back up, 0 skipped, 0 rejected)"
 )
 NONE_SUBSCRIBED = "the topic has no subscription"
 SUBSCRIBE = 'make deploy ARGS="--parameter-overrides NotificationEmail=ops@example.com"'
@@ -103,7 +102,7 @@ def test_the_dry_run_is_the_schedules_own_plan_and_makes_one_call_and_no_backup(
         "select": {"name_pattern": "orders"},
         "dry_run": True,
     }
-    assert "of 1 instances" in detail
+    assert "selected: 1 (" in detail
     assert deployment.counts("BACKUP_QUEUE_URL") == (0, 0)
     assert len([item for item in deployment.cloud.requests if item.operation == "instances"]) == 1
     assert deployment.metrics == []
@@ -145,7 +144,7 @@ def test_of_a_stack_that_was_not_created_only_that_is_reported(stack: StackInMot
     checked = check(stack)
     assert checked.code == 1
     assert checked.result("stack")[0] == "FAILED"
-    assert checked.lines[-1] == "1 FAILED, of 1 checks."
+    assert checked.lines[-1] == "FAILED: 1 (of 1 checks)"
 
 
 @pytest.mark.parametrize(
@@ -257,8 +256,8 @@ def test_a_schedule_whose_input_is_no_plan_has_failed(stack: StackInMoto, check:
 @pytest.mark.parametrize(
     ("select", "detail"),
     [
-        ({"name_pattern": "none-*"}, "of 0 instances"),
-        ({"instance_ids": ["f" * 32, ORDERS]}, f"1 rejected ({'f' * 32}: the project has no such instance)"),
+        ({"name_pattern": "none-*"}, "selected: 0 ("),
+        ({"instance_ids": ["f" * 32, ORDERS]}, f"1 rejected): {'f' * 32}: the project has no such instance"),
     ],
     ids=["nothing", "an unknown id"],
 )
@@ -283,7 +282,7 @@ def test_a_disabled_schedule_needs_you_and_the_command_enables_it(stack: StackIn
         "disabled: gaussdb-backup-nightly: cron(30 3 * * ? *) in Europe/Berlin",
         'once the dry run is as you want it: make deploy ARGS="--parameter-overrides ScheduleState=ENABLED"',
     )
-    assert checked.lines[-1] == "1 needs you, of 9 checks."
+    assert checked.lines[-1] == "needs you: 1 (of 9 checks)"
     assert checked.code == 3
 
 
@@ -455,6 +454,15 @@ def test_without_a_region_or_credentials_there_is_one_line(
     monkeypatch.delenv(variable)
     with pytest.raises(SystemExit, match=f"doctor: .*{expected}"):
         main(["--stack-name", NAME], client=stack.client)
+
+
+def test_a_dry_run_is_awaited_as_long_as_a_function_may_take_and_never_repeated(deployment: Deployment) -> None:
+    timeout = read_template(ROOT / "template.yaml")["Globals"]["Function"]["Timeout"]
+    config = make_client(boto3.Session())("lambda").meta.config
+    assert config.read_timeout > timeout
+    assert config.retries["total_max_attempts"] == 1
+    with pytest.raises(SystemExit, match="Stack with id absent does not exist"):
+        main(["--stack-name", "absent"])
 
 
 def test_without_a_name_it_is_the_stack_of_samconfig(stack: StackInMoto, capsys: pytest.CaptureFixture[str]) -> None:
