@@ -14,8 +14,8 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-container test-deployed test-load mutants lint check format validate build deploy redrive \
-	emulators stop-emulators lock clean need-writable need-docker need-aws
+.PHONY: help demo test test-slow test-shuffled test-container test-deployed test-load mutants lint check format validate build \
+	deploy doctor redrive emulators stop-emulators lock clean need-writable need-docker need-aws
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,9 +68,13 @@ build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the appli
 
 # Not --guided: it saves every parameter in samconfig.toml, and later deployments would set those again. As it is, a
 # parameter that is not given has its default at first, and later the value that it has.
-deploy: need-writable $(VENV)/.complete need-aws  ## Build and deploy, with your AWS credentials (STACK=…, ARGS="--parameter-overrides …")
+deploy: need-writable $(VENV)/.complete need-aws  ## Build, deploy and check, with your AWS credentials (STACK=…, ARGS="--parameter-overrides …")
 	@$(MAKE) --no-print-directory validate build ARGS=
 	@$(SAM) deploy$(if $(STACK), --stack-name "$(STACK)" --s3-prefix "$(STACK)") $(ARGS)
+	@$(PYTHON) -m tools.check_stack --after-deploy$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+
+doctor: $(VENV)/.complete  ## Check whether the deployed STACK works, with your AWS credentials
+	@$(PYTHON) -m tools.check_stack$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
 
 redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }

@@ -25,7 +25,8 @@ class DeadLetter:
     """One delivery of a dead-lettered message.
 
     `scheduled_time` is that of the run which it belongs to. One that SQS itself moved, after too many deliveries, has
-    none; it keeps the time at which it was first sent, which is then that of its run.
+    none; it keeps the time at which it was first sent, which is then that of its run. `group` is that of the message,
+    where it has one.
     """
 
     id: str
@@ -33,6 +34,7 @@ class DeadLetter:
     body: str
     sent_at: datetime
     scheduled_time: str
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class DeadLetterQueue:
             MaxNumberOfMessages=10,
             WaitTimeSeconds=int(wait.total_seconds()),
             VisibilityTimeout=int(VISIBILITY_TIMEOUT.total_seconds()),
-            MessageSystemAttributeNames=["SentTimestamp"],
+            MessageSystemAttributeNames=["SentTimestamp", "MessageGroupId"],
             MessageAttributeNames=[SCHEDULED_TIME_ATTRIBUTE],
         )
         return [_parse(message) for message in response.get("Messages", [])]
@@ -83,6 +85,7 @@ class DeadLetterQueue:
                 "MessageAttributes": {
                     SCHEDULED_TIME_ATTRIBUTE: {"DataType": "String", "StringValue": message.scheduled_time}
                 },
+                **({"MessageGroupId": message.group} if message.group else {}),
             }
             for index, message in enumerate(messages)
         ]
@@ -116,4 +119,5 @@ def _parse(message: Mapping[str, Any]) -> DeadLetter:
         body=message["Body"],
         sent_at=sent_at,
         scheduled_time=str(known["StringValue"]) if known else sent_at.isoformat(),
+        group=message["Attributes"].get("MessageGroupId"),
     )

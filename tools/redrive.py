@@ -1,8 +1,8 @@
 """Send dead-lettered messages again: `make redrive STACK=gaussdb-backup`, with your AWS credentials.
 
-Each message keeps the scheduled time of its run, as an attribute, so that a backup that it may have started is found
-and not made twice. `aws sqs start-message-move-task` does the same for messages whose body has a `scheduled_time`, as
-those of a schedule have; one without would then belong to the time at which it was moved.
+Each message keeps its group, and the scheduled time of its run as an attribute, so that a backup that it may have
+started is found and not made twice. `aws sqs start-message-move-task` does the same for messages whose body has a
+`scheduled_time`, as those of a schedule have; one without would then belong to the time at which it was moved.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.check_aws import SAMCONFIG, find_problem, open_session, read_saved
 from tools.dead_letter_queue import DeadLetter, DeadLetterQueue
+from tools.deployed_stack import list_resources
 
 if TYPE_CHECKING:
     import boto3
@@ -141,9 +142,7 @@ def redrive_stack(session: "boto3.Session", stack: str, *, only: str | None, wai
 
 def resource_ids(session: "boto3.Session", stack: str) -> Mapping[str, str]:
     """Return the physical ids of a stack's resources by their logical ids. Raises what boto3 raises."""
-    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    resources: list[Any] = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in resources}
+    return {each.logical_id: each.physical_id for each in list_resources(session.client("cloudformation"), stack)}
 
 
 def time_of_sqs(sqs: Any, queue_url: str) -> datetime:  # noqa: ANN401 - a boto3 client

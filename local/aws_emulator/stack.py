@@ -21,13 +21,16 @@ LOCAL_TYPES = frozenset(
 )
 """Types that a local run needs. Roles, layers, alarms and the functions themselves exist only in AWS."""
 
+SECTIONS = ("AWSTemplateFormatVersion", "Parameters", "Mappings", "Conditions")
 STACK_NAME = "gaussdb-backup"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
     "AWS::Region": "eu-central-1",
     "AWS::StackName": STACK_NAME,
+    "AWS::URLSuffix": "amazonaws.com",
 }
+NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def read_template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
@@ -78,21 +81,25 @@ class Stack:
         }
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
-        """Resolve `Ref`, `GetAtt`, `Sub`, `Join` and `If` at any depth. Raises `KeyError` for another function."""
+        """Resolve `Ref`, `GetAtt`, `Sub`, `Join`, `If` and `FindInMap` at any depth; leave out what has no value.
+
+        Raises `KeyError` for another function.
+        """
         if isinstance(value, list):
-            return [self.resolve(item) for item in value]
+            return [item for item in map(self.resolve, value) if item != NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
             [(name, argument)] = value.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self._call(name, argument)
-        return {key: self.resolve(item) for key, item in value.items()}
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item != NO_VALUE}
 
     def _call(self, function: str, argument: Any) -> Any:  # noqa: ANN401 - any value of a template
         match function, argument:
             case "Ref", name:
-                return self._references[name]
+                return NO_VALUE if name == "AWS::NoValue" else self._references[name]
             case "Fn::GetAtt", path:
                 return self.attributes[".".join(path)]
             case "Fn::Sub", text:
@@ -101,6 +108,9 @@ class Stack:
                 return self._join(separator, self.resolve(parts))
             case "Fn::If", [condition, then, otherwise]:
                 return self.resolve(then if self._holds(self.template["Conditions"][condition]) else otherwise)
+            case "Fn::FindInMap", path:
+                mapping, first, second = self.resolve(path)
+                return self.template["Mappings"][mapping][first][second]
         raise KeyError(f"a function that is not supported here: {function}")
 
     @property
@@ -135,7 +145,7 @@ def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **ov
         raise KeyError(f"the template has no such parameter: {', '.join(sorted(unknown))}")
     parameters = defaults | overrides
     resources = {name: each for name, each in template["Resources"].items() if each["Type"] in LOCAL_TYPES}
-    body = {key: template[key] for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions") if key in template}
+    body = {key: template[key] for key in SECTIONS if key in template}
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=STACK_NAME,

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 EXECUTABLE = ROOT / ".tools" / "ministack" / "bin" / "ministack"
 REGION = "eu-central-1"
 ACCOUNT_ID = "123456789012"
-SERVICES = (
+EMULATED = (
     "cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,monitoring,s3,scheduler,secretsmanager,sns,sqs,sts"
 )
 START_SECONDS = 30.0
@@ -52,7 +52,7 @@ class Account:
     def client(self, service: str, keys: Keys | None = None) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """Return a client of a service, by default as the root user, whom no policy restricts."""
         keys = keys or self.root
-        session = boto3.Session(keys.access_key, keys.secret_key, keys.session_token, REGION)
+        session: Any = boto3.Session(keys.access_key, keys.secret_key, keys.session_token, REGION)
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=120)
         return session.client(service, endpoint_url=self.endpoint, verify=str(self.authority), config=config)
 
@@ -67,6 +67,11 @@ class Account:
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,
             **({"AWS_SESSION_TOKEN": keys.session_token} if keys.session_token else {}),
         }
+
+    def keys_of(self, user: str) -> Keys:
+        """Return a new access key of an IAM user."""
+        created = self.client("iam").create_access_key(UserName=user)["AccessKey"]
+        return Keys(created["AccessKeyId"], created["SecretAccessKey"])
 
     def assume(self, role_arn: str) -> Keys:
         """Return the keys of a role's session, as a service gets them that the role trusts."""
@@ -129,7 +134,7 @@ def _variables(folder: Path, port: int, account: Account) -> dict[str, str]:
         "MINISTACK_HOST": "localhost",
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-        "SERVICES": SERVICES,
+        "SERVICES": EMULATED,
         "IOT_MTLS_ENABLED": "false",
         "LOG_LEVEL": "INFO",
         "USE_SSL": "true",

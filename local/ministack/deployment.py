@@ -19,11 +19,9 @@ def deploy(
 ) -> str:
     """Deploy a packaged or built template as a stack with the given parameters; return what SAM printed."""
     command = [
-        *(SAM, "deploy", "--stack-name", stack, "--s3-prefix", stack),
-        *("--template-file", template, "--config-file", ROOT / "samconfig.toml"),
-        "--no-confirm-changeset",
-        "--no-progressbar",
-        "--parameter-overrides",
+        *(str(SAM), "deploy", "--stack-name", stack, "--s3-prefix", stack),
+        *("--template-file", str(template), "--config-file", str(ROOT / "samconfig.toml")),
+        *("--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"),
         *(f"{name}={_quote(value)}" for name, value in parameters.items()),
     ]
     variables = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

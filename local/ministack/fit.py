@@ -31,7 +31,7 @@ class Fitted:
 def fit(template: Template, *, endpoint: str, parameters: Mapping[str, str]) -> Fitted:
     """Return a fitted copy of a template for an account at `endpoint`. `parameters` are those of the deployment."""
     fitted = deepcopy(template)
-    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()} | parameters
+    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()} | dict(parameters)
     changes = [
         *_leave_out_saved_queries(fitted),
         *_leave_out_alarms_with_metric_math(fitted),

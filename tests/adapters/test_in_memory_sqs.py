@@ -136,6 +136,21 @@ def test_a_batch_has_at_most_ten_entries(sqs: Any, url: str) -> None:
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
+def test_a_message_keeps_the_group_that_it_was_sent_with(sqs: Any, url: str) -> None:
+    queue = Queue(url, client=sqs)
+    queue.send("one", group="crm")
+    queue.send_all(["two", "three"], group="erp")
+    queue.send("four")
+    queue.send_all(["five"])
+    found = {message["Body"]: message["Attributes"].get("MessageGroupId") for message in receive(sqs, url)}
+    assert found == {"one": "crm", "two": "erp", "three": "erp", "four": None, "five": None}
+
+
+def test_messages_of_one_group_do_not_wait_for_each_other(sqs: Any, url: str) -> None:
+    Queue(url, client=sqs).send_all(["a", "b"], group="crm")
+    assert [len(receive(sqs, url, 1)), len(receive(sqs, url, 1))] == [1, 1]
+
+
 def test_a_dead_lettered_message_keeps_its_body_its_reason_and_its_run(sqs: Any, url: str) -> None:
     dead_letter_url = sqs.create_queue(QueueName="requests-dead")["QueueUrl"]
     events: list[dict[str, Any]] = []
@@ -199,6 +214,15 @@ def test_the_queue_in_memory_refuses_the_characters_that_sqs_refuses(text: str) 
     for message in ({"MessageBody": text}, {"MessageBody": "body", "MessageAttributes": {"ErrorMessage": attribute}}):
         with pytest.raises(ClientError, match="InvalidMessageContents"):
             sqs.send_message(QueueUrl=url, **message)
+
+
+@pytest.mark.parametrize("group", ["", "a b", "ü", "x" * 129])
+def test_the_queue_in_memory_refuses_the_groups_that_sqs_refuses(group: str) -> None:
+    """Moto takes them."""
+    sqs = InMemorySqs(utc_now)
+    url = sqs.create_queue(QueueName="requests")["QueueUrl"]
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=url, MessageBody="body", MessageGroupId=group)
 
 
 def test_the_queue_in_memory_counts_attributes_to_the_size_as_sqs_does() -> None:

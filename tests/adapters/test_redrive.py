@@ -126,6 +126,17 @@ def test_a_message_keeps_the_run_that_it_names(sqs: Any, dead: str, requests: st
     assert str(run(sqs)) == "0 sent again"
 
 
+def test_a_message_keeps_its_group(sqs: Any, dead: str, requests: str, run: Run) -> None:
+    sqs.send_message(QueueUrl=dead, MessageBody="one", MessageGroupId="crm")
+    sqs.send_message(QueueUrl=dead, MessageBody="two")
+    assert str(run(sqs)) == "2 sent again"
+    received = sqs.receive_message(
+        QueueUrl=requests, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+    )["Messages"]
+    groups = {message["Body"]: message.get("Attributes", {}).get("MessageGroupId") for message in received}
+    assert groups == {"one": "crm", "two": None}
+
+
 def test_a_message_that_sqs_moved_belongs_to_when_it_was_sent(sqs: Any, dead: str, requests: str, run: Run) -> None:
     before = utc_now()
     send(sqs, dead, ["body"])

@@ -53,7 +53,8 @@ def deploy_stack(account: Account) -> Deploy:
 
 
 @pytest.fixture(scope="session")
-def stack(deploy_stack: Deploy, project: Project) -> DeployedStack:
+def stack(deploy_stack: Deploy, scheduled_stack: DeployedStack) -> DeployedStack:
+    """The stack that most tests use. The schedule of the other one has its minute while they run."""
     return deploy_stack(STACK, {})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gaussdb_backup.aws.messages import parse_batch
 from local import gaussdb_emulator
 from local.aws_emulator import Context
 from tests.helpers.deployment import Deployment
@@ -67,6 +68,17 @@ def test_a_malformed_record_costs_only_itself(deployment: Deployment, function: 
     assert made(deployment) == ([ORDERS] if function == "create_backup" else [])
     dead = [*deployment.messages("BACKUP_DLQ_URL"), *deployment.messages("TRACKING_DLQ_URL")]
     assert len(dead) <= 2
+
+
+@pytest.mark.parametrize("group", ["", "a b", "ü", "x" * 129, "crm\n", 5], ids=ascii)
+def test_a_group_that_sqs_would_refuse_keeps_no_message_from_the_dead_letter_queue(
+    deployment: Deployment, group: Any
+) -> None:
+    event = {"Records": [sqs_record("no JSON", 1, MessageGroupId=group), sqs_record(request(), 2)]}
+    [message, _] = parse_batch(event)
+    assert message.group is None
+    assert deployment.invoke("create_backup", event) == {"batchItemFailures": []}
+    assert [dead.body for dead in deployment.messages("BACKUP_DLQ_URL")] == ["no JSON"]
 
 
 def test_a_record_that_is_none_costs_only_itself(deployment: Deployment) -> None:

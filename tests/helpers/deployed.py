@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from local import gaussdb_emulator
@@ -110,7 +111,7 @@ class DeployedStack:
     def template(self) -> dict[str, Any]:
         """The template as SAM sent it: packaged, with its short forms written out."""
         body = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
-        template: dict[str, Any] = yaml_parse(body)
+        template: dict[str, Any] = yaml_parse(body) if isinstance(body, str) else json.loads(json.dumps(body))
         return template
 
     def update(self, template: Mapping[str, Any], **parameters: str) -> int:
@@ -145,6 +146,14 @@ class DeployedStack:
         """The stack's status."""
         [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return str(stack["StackStatus"])
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the stack has been deleted."""
+        try:
+            return self.status == "DELETE_COMPLETE"
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "ValidationError"
 
     def assume(self, role: str) -> Keys:
         """The keys of a session of one of the stack's roles."""
@@ -201,6 +210,17 @@ class DeployedStack:
         for each in found.values():
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0)
         return [each for each in found.values() if holding in each["Body"]]
+
+    @contextmanager
+    def stopped(self, queue: str) -> Iterator[None]:
+        """Stop the queue's event source mapping, as the runbook does, while the block runs."""
+        client = self.client("lambda")
+        [mapping] = client.list_event_source_mappings(EventSourceArn=self.arn_of(queue))["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def dead_letter(self, queue: str, holding: str, *, within: float = 20.0) -> dict[str, Any]:
         """Wait for the one message of a queue that holds a text."""
@@ -266,8 +286,8 @@ class Inbox:
         sqs = stack.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
-        allow = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn}
+        senders = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
+        allow = {"Effect": "Allow", "Principal": senders, "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         try:

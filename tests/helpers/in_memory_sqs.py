@@ -19,6 +19,8 @@ MAX_MESSAGE_BYTES = 1_048_576
 """Of the body and the names, types and values of the attributes together (Amazon SQS, "Message quotas")."""
 NOT_ALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that neither a body nor an attribute may have (Amazon SQS API, SendMessage)."""
+GROUP = re.compile(r"[!-~]{1,128}")
+"""The group of a message: letters, digits and punctuation (Amazon SQS API, SendMessage)."""
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 
 
@@ -29,6 +31,7 @@ class StoredMessage:
     visible_at: datetime
     attributes: dict[str, Any]
     number: int
+    group: str | None = None
     receives: int = 0
 
     @property
@@ -51,14 +54,21 @@ class InMemoryQueue:
     _due: list[tuple[datetime, int]] = field(default_factory=list)
     """When a message becomes visible; entries of messages that are gone or were moved since are skipped."""
 
-    def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, Any] | None = None) -> int:
+    def send(
+        self,
+        body: str,
+        *,
+        group: str | None = None,
+        delay: timedelta = timedelta(0),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> int:
         if self.failures:
             self.failures -= 1
             raise _error("InternalFailure", "SendMessage")
-        _check_content(body, attributes or {})
+        _check_content(body, attributes or {}, group)
         self._sent += 1
         now = self.clock()
-        self.messages[self._sent] = StoredMessage(body, now, now + delay, dict(attributes or {}), self._sent)
+        self.messages[self._sent] = StoredMessage(body, now, now + delay, dict(attributes or {}), self._sent, group)
         self._schedule(self._sent, now + delay)
         return self._sent
 
@@ -129,11 +139,12 @@ class InMemorySqs:
         MessageBody: str,
         DelaySeconds: int = 0,
         MessageAttributes: Mapping[str, Any] | None = None,
+        MessageGroupId: str | None = None,
     ) -> dict[str, str]:
         if not 0 <= DelaySeconds <= 900:
             raise _error("InvalidParameterValue", "SendMessage")
         number = self.queue(QueueUrl).send(
-            MessageBody, delay=timedelta(seconds=DelaySeconds), attributes=MessageAttributes
+            MessageBody, group=MessageGroupId, delay=timedelta(seconds=DelaySeconds), attributes=MessageAttributes
         )
         return {"MessageId": f"message-{number}"}
 
@@ -141,9 +152,13 @@ class InMemorySqs:
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         queue = self.queue(QueueUrl)
         _check_batch(Entries, "SendMessageBatch")
-        sent = [
-            (entry, queue.send(entry["MessageBody"], attributes=entry.get("MessageAttributes"))) for entry in Entries
+        numbers = [
+            queue.send(
+                entry["MessageBody"], group=entry.get("MessageGroupId"), attributes=entry.get("MessageAttributes")
+            )
+            for entry in Entries
         ]
+        sent = zip(Entries, numbers, strict=True)
         return {"Successful": [{"Id": entry["Id"], "MessageId": f"message-{number}"} for entry, number in sent]}
 
     @one_at_a_time
@@ -213,6 +228,7 @@ def _render(message: StoredMessage) -> dict[str, Any]:
         "Attributes": {
             "ApproximateReceiveCount": str(message.receives),
             "SentTimestamp": str(int(message.sent_at.timestamp() * 1000)),
+            **({"MessageGroupId": message.group} if message.group else {}),
         },
         **({"MessageAttributes": message.attributes, "MD5OfMessageAttributes": ""} if message.attributes else {}),
     }
@@ -227,10 +243,12 @@ def _number(receipt_handle: str, operation: str, default: int | None = None) -> 
     return default
 
 
-def _check_content(body: str, attributes: Mapping[str, Any]) -> None:
+def _check_content(body: str, attributes: Mapping[str, Any], group: str | None) -> None:
     values = [value["StringValue"] for value in attributes.values()]
     types = [value["DataType"] for value in attributes.values()]
     if sum(len(text.encode()) for text in (body, *attributes, *types, *values)) > MAX_MESSAGE_BYTES or "" in values:
+        raise _error("InvalidParameterValue", "SendMessage")
+    if group is not None and not GROUP.fullmatch(group):
         raise _error("InvalidParameterValue", "SendMessage")
     if any(NOT_ALLOWED.search(text) for text in (body, *values)):
         raise _error("InvalidMessageContents", "SendMessage")

@@ -50,7 +50,7 @@ def test_visibility_and_retention_are_the_deployed_ones(
 ) -> None:
     for name, properties in queues(template).items():
         found = attributes(running, name)
-        assert found["MessageRetentionPeriod"] == str(properties["MessageRetentionPeriod"])
+        assert found["MessageRetentionPeriod"] == str(running.stack.resolve(properties["MessageRetentionPeriod"]))
         assert found["VisibilityTimeout"] == str(properties.get("VisibilityTimeout", 30))
 
 

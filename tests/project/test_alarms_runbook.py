@@ -13,6 +13,7 @@ NO_ALARM = {
     "Functions": "a group",
     "Queues": "a group",
     "How to process a dead-letter queue": "several sections refer to it",
+    "How to roll back": "the sections of errors refer to it",
     "How to stop everything": "a decision of an operator",
 }
 """Headings of the runbook that no alarm names, with the reason."""

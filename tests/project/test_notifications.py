@@ -12,7 +12,7 @@ import pytest
 
 from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
-from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack
+from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack, default_parameters
 from tests.helpers.aws import emulated_aws
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
@@ -76,8 +76,12 @@ def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, A
 
 @pytest.mark.usefixtures("_aws")
 def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(template: dict[str, Any]) -> None:
-    resources = {name: each for name, each in template["Resources"].items() if each["Type"] in NOTIFYING}
-    body = {"Parameters": template["Parameters"], "Resources": resources}
+    resources = {
+        name: each
+        for name, each in template["Resources"].items()
+        if each["Type"] in NOTIFYING or name in {"NotificationsRole", "NotificationDeadLetterQueue"}
+    }
+    body = {key: template[key] for key in ("Parameters", "Mappings", "Conditions")} | {"Resources": resources}
     boto3.client("cloudformation").create_stack(
         StackName="s",
         TemplateBody=json.dumps(body),
@@ -140,22 +144,45 @@ def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_
         assert not re.search(r"[<>{}]|None|null", text)
 
 
-def test_the_topic_accepts_the_rules_and_the_alarms_of_this_stack(stack: Stack) -> None:
+def test_the_topic_accepts_the_alarms_of_this_stack_and_no_other_service(stack: Stack) -> None:
     [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
-    statements = {each["Principal"]["Service"]: each for each in policy["PolicyDocument"]["Statement"]}
-    assert set(statements) == {"events.amazonaws.com", "cloudwatch.amazonaws.com"}
-    assert {each["Action"] for each in statements.values()} == {"sns:Publish"}
-    condition = statements["cloudwatch.amazonaws.com"]["Condition"]
-    assert condition["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
-    pattern = condition["ArnLike"]["aws:SourceArn"].rpartition(":alarm:")[2]
+    [alarms] = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert (alarms["Principal"], alarms["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+    assert alarms["Condition"]["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
+    pattern = alarms["Condition"]["ArnLike"]["aws:SourceArn"].rpartition(":alarm:")[2]
     names = [alarm["AlarmName"] for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()]
     assert [name for name in names if not fnmatchcase(name, pattern)] == []
 
 
-def test_eventbridge_may_publish_without_a_condition_which_it_does_not_support(stack: Stack) -> None:
+def test_nobody_publishes_without_tls(stack: Stack) -> None:
     [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
-    for statement in policy["PolicyDocument"]["Statement"]:
-        assert ("Condition" in statement) == (statement["Principal"]["Service"] != "events.amazonaws.com")
+    [denied] = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
+    assert (denied["Principal"], denied["Action"]) == ("*", "sns:Publish")
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("bus", ["default", "backups"])
+def test_the_rules_publish_with_a_role_that_only_they_can_assume(template: dict[str, Any], bus: str) -> None:
+    """EventBridge supports conditions in the trust of a role, and none in the policy of a topic."""
+    role = template["Resources"]["NotificationsRole"]["Properties"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    resolved = Stack(template, default_parameters(template) | {"EventBusName": bus}).resolve(trust["Condition"])
+    assert resolved["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
+    prefix = f"arn:aws:events:eu-central-1:123456789012:rule/{'' if bus == 'default' else f'{bus}/'}"
+    for rule in (each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"):
+        name = rule["Properties"]["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK_NAME)
+        patterns = resolved["ArnLike"]["aws:SourceArn"]
+        assert any(fnmatchcase(prefix + name, pattern) for pattern in patterns), name
+        assert not any(fnmatchcase(f"{prefix}other-{name}", pattern) for pattern in patterns)
+        [target] = rule["Properties"]["Targets"]
+        assert target["RoleArn"] == {"Fn::GetAtt": ["NotificationsRole", "Arn"]}
+
+
+def test_an_event_that_cannot_be_published_is_kept(template: dict[str, Any]) -> None:
+    for rule in (each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"):
+        [target] = rule["Properties"]["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["NotificationDeadLetterQueue", "Arn"]}}
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 14400}
 
 
 def test_the_topic_has_no_key_that_would_prevent_publishing(stack: Stack) -> None:

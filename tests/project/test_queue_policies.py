@@ -116,11 +116,18 @@ def test_only_track_backups_may_dead_letter_tracking_messages(
     assert not is_denied(statements, "sqs:DeleteMessage", context)
 
 
-def test_no_policy_allows_anything(stack: Stack) -> None:
-    """Who may do what is said by the roles alone."""
+def test_only_eventbridge_is_allowed_anything_and_only_for_the_rules_of_this_stack(stack: Stack) -> None:
+    """Who else may do what is said by the roles alone."""
     for policy in stack.of_type("AWS::SQS::QueuePolicy").values():
-        assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
-        assert {statement["Principal"] for statement in policy["PolicyDocument"]["Statement"]} == {"*"}
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny":
+                assert statement["Principal"] == "*"
+                continue
+            assert policy["Queues"] == ["NotificationDeadLetterQueue"]
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            assert statement["Action"] == "sqs:SendMessage"
+            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+            assert all(":rule/" in arn for arn in statement["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
 def test_a_dead_letter_queue_serves_only_its_own_source(queues: dict[str, Any]) -> None:

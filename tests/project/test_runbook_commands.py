@@ -34,6 +34,7 @@ CUSTOM_COMMANDS = {("logs", "tail"): {"--since"}}
 """Commands that the AWS CLI has beyond the operations of the API, with their options."""
 RESOURCE_OPTIONS = {
     "--logical-resource-id": None,
+    "--event-source-arn": "AWS::SQS::Queue",
     "--queue-url": "AWS::SQS::Queue",
     "--source-arn": "AWS::SQS::Queue",
     "--destination-arn": "AWS::SQS::Queue",

@@ -13,12 +13,17 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each statement of each role, those too that a role has only with some parameter."""
     return [
-        (name, statement)
+        (name, statement["Fn::If"][1] if "Fn::If" in statement else statement)
         for name, role in of_type(template, "AWS::IAM::Role").items()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+OF_NO_RESOURCE = {"ConnectToSubnets", "LeaveNetworkInterfacesToLambda"}
+"""The actions on network interfaces know no resource that a policy could name beforehand."""
 
 
 def as_list(value: Any) -> list[Any]:
@@ -29,15 +34,36 @@ def test_no_role_has_a_wildcard_action_or_resource(template: dict[str, Any]) -> 
     assert statements(template)
     for name, statement in statements(template):
         assert not any("*" in action for action in as_list(statement["Action"])), name
-        assert "*" not in as_list(statement["Resource"]), name
-        assert "Sid" in statement, name
+        assert ("*" in as_list(statement["Resource"])) == (statement["Sid"] in OF_NO_RESOURCE), name
+
+
+def test_what_a_role_may_do_to_any_network_interface_only_lambda_itself_may(template: dict[str, Any]) -> None:
+    by_role: dict[str, dict[str, Any]] = {}
+    for role, statement in statements(template):
+        by_role.setdefault(role, {})[statement["Sid"]] = statement
+    functions = {role: found for role, found in by_role.items() if role not in {"SchedulesRole", "NotificationsRole"}}
+    assert len(functions) == len(of_type(template, "AWS::Serverless::Function"))
+    for found in functions.values():
+        allowed, denied = found["ConnectToSubnets"], found["LeaveNetworkInterfacesToLambda"]
+        assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+        assert allowed["Action"] == denied["Action"]
+        assert set(denied["Condition"]["ArnLike"]) == {"lambda:SourceFunctionArn"}
+
+
+def test_a_role_is_assumed_by_one_service_for_this_account(template: dict[str, Any]) -> None:
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+        service = trust["Principal"]["Service"]
+        operator = "StringEqualsIfExists" if service == "lambda.amazonaws.com" else "StringEquals"
+        assert trust["Condition"][operator]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, name
+        assert role["PermissionsBoundary"]["Fn::If"][:2] == ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}], name
 
 
 def test_each_function_has_a_role_and_a_log_group_of_its_own(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Serverless::Function").values()
     roles = [function["Role"]["Fn::GetAtt"][0] for function in functions]
     groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
-    assert sorted([*roles, "SchedulesRole"]) == sorted(of_type(template, "AWS::IAM::Role"))
+    assert sorted([*roles, "SchedulesRole", "NotificationsRole"]) == sorted(of_type(template, "AWS::IAM::Role"))
     assert sorted(groups) == sorted(of_type(template, "AWS::Logs::LogGroup"))
     assert len(set(roles)) == len(set(groups)) == len(functions)
 
@@ -50,7 +76,9 @@ def test_every_queue_is_encrypted_and_is_or_has_a_dead_letter_queue(template: di
         for queue in queues.values()
         if "RedrivePolicy" in queue
     }
-    envelopes = {schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for schedule in schedules(template)}
+    rules = of_type(template, "AWS::Events::Rule").values()
+    senders = [*(each["Target"] for each in schedules(template)), *(each["Targets"][0] for each in rules)]
+    envelopes = {each["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for each in senders}
     assert targets | envelopes == {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
     assert targets & envelopes == set()
 
@@ -99,9 +127,15 @@ def test_every_consumer_reports_batch_item_failures_and_has_a_maximum_concurrenc
         assert "MaximumConcurrency" in event["ScalingConfig"]
 
 
-def test_functions_have_the_runtime_and_the_architecture_of_sam_local(template: dict[str, Any]) -> None:
+def test_functions_have_the_runtime_and_by_default_the_architecture_of_sam_local(template: dict[str, Any]) -> None:
     shared = template["Globals"]["Function"]
-    assert (shared["Runtime"], shared["Architectures"]) == ("python3.13", ["x86_64"])
+    assert (shared["Runtime"], shared["Architectures"]) == ("python3.13", [{"Ref": "Architecture"}])
+    assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
+
+
+def test_the_layers_are_for_every_architecture(template: dict[str, Any]) -> None:
+    for layer in of_type(template, "AWS::Serverless::LayerVersion").values():
+        assert layer["CompatibleArchitectures"] == template["Parameters"]["Architecture"]["AllowedValues"]
 
 
 def schedules(template: dict[str, Any]) -> list[dict[str, Any]]:

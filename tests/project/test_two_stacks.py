@@ -1,7 +1,6 @@
 """Two stacks in one account and region do not meet: no name, metric, event or artefact of one is the other's."""
 
 import json
-import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -128,4 +127,6 @@ def test_sam_stores_the_artefacts_of_each_stack_under_its_name(root: Path) -> No
     assert saved["deploy"]["parameters"]["s3_prefix"] == saved["global"]["parameters"]["stack_name"]
     command = ["make", "--dry-run", "deploy", "STACK=other", "ARGS=--region eu-central-1"]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
-    assert re.search(r'sam deploy --stack-name "other" --s3-prefix "other" --region eu-central-1$', printed.rstrip())
+    deploy, check = printed.rstrip().splitlines()[-2:]
+    assert deploy.endswith('sam deploy --stack-name "other" --s3-prefix "other" --region eu-central-1')
+    assert check.endswith('tools.check_stack --after-deploy --stack-name "other" --region eu-central-1')

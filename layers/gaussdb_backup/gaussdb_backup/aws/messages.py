@@ -1,5 +1,6 @@
 """Batches of queue messages, as Lambda passes them to a function, and the response to it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidReque
 
 SCHEDULED_TIME_ATTRIBUTE = "ScheduledTime"
 """Attribute of a message that has been in a dead-letter queue: the scheduled time of the run that it belongs to."""
+GROUP = re.compile(r"[!-~]{1,128}")
+"""What SQS takes as the group of a message: letters, digits and punctuation (Amazon SQS API, SendMessage)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +21,9 @@ class Message:
     """One delivery of a queue message. `sent_at` is the same at each delivery; `attempt` counts them from 1.
 
     `scheduled_time` is that of the run which the message belongs to if its body names none: when it was first sent,
-    even if it has been in a dead-letter queue since, and so never later than `sent_at`. `problem` is what is wrong with
-    the message as SQS passed it on.
+    even if it has been in a dead-letter queue since, and so never later than `sent_at`. `group` is whose messages it
+    shares the queue with, `None` where its sender named none. `problem` is what is wrong with the message as SQS passed
+    it on.
     """
 
     id: str
@@ -28,6 +32,7 @@ class Message:
     sent_at: datetime
     scheduled_time: datetime
     attempt: int
+    group: str | None = None
     problem: InvalidRequest | None = None
 
 
@@ -89,6 +94,7 @@ def _parse_message(record: Mapping[str, Any]) -> Message:
         sent_at=sent_at or EARLIEST,
         scheduled_time=_first_sent_at(_get(record, "messageAttributes", dict, {}), sent_at or EARLIEST),
         attempt=_parse_count(attributes.get("ApproximateReceiveCount")),
+        group=_parse_group(attributes.get("MessageGroupId")),
         problem=InvalidRequest("message", problems) if problems else None,
     )
 
@@ -110,6 +116,11 @@ def _parse_count(value: object) -> int:
         return max(int(str(value)), 1)
     except ValueError:
         return 1
+
+
+def _parse_group(value: object) -> str | None:
+    """Return the group of a message; one that SQS would refuse is none, so that it keeps no message from a queue."""
+    return value if isinstance(value, str) and GROUP.fullmatch(value) else None
 
 
 def _first_sent_at(attributes: Mapping[str, Any], sent_at: datetime) -> datetime:

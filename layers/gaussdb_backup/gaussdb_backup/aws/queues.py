@@ -1,7 +1,12 @@
-"""SQS queues: sending messages, also to a dead-letter queue, and changing when a message is visible again."""
+"""SQS queues: sending messages, also to a dead-letter queue, and changing when a message is visible again.
+
+The group of a message makes the queue fair: while one group has many messages in it, SQS delivers those of other groups
+first. It orders nothing. A message without one counts as a group of its own.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +18,7 @@ from gaussdb_backup.errors import GaussDBBackupError, TryLater
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+    from types_boto3_sqs.type_defs import SendMessageRequestTypeDef
 
 MAX_SEND_DELAY = timedelta(minutes=15)
 MAX_VISIBILITY_TIMEOUT = timedelta(hours=12)
@@ -31,13 +36,20 @@ class Queue:
         self._name = url.rpartition("/")[2]
         self._client = client
 
-    def send(self, body: str, *, delay: timedelta = timedelta(0), attributes: Mapping[str, str] | None = None) -> None:
+    def send(
+        self,
+        body: str,
+        *,
+        group: str | None = None,
+        delay: timedelta = timedelta(0),
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
         """Send one message, visible after `delay` (at most 15 minutes). Raises `TryLater` if SQS does not take it.
 
         Sending again after a failure may make a second message.
         """
         seconds = int(min(delay, MAX_SEND_DELAY).total_seconds())
-        if refusal := self._send(body, seconds, attributes or {}):
+        if refusal := self._send(body, attributes or {}, group=group, delay_seconds=seconds):
             raise TryLater(f"the queue {self._name} took no message ({refusal}): repeat the request")
 
     def send_dead_letter(self, message: Message, error: Exception) -> Refusal:
@@ -45,7 +57,8 @@ class Queue:
 
         Returns why the queue refused it, or `None`; refused, the message stays where it is. Doing it again makes a
         second message. It keeps the scheduled time of its run, so that a backup that it may have started is found when
-        it is redriven. Where the whole does not fit into one message, the text of the reason is left out.
+        it is redriven, and the group that it came with: a malformed one names no connection that could be its group.
+        Where the whole does not fit into one message, the text of the reason is left out.
         """
         known = {"ErrorType": type(error).__name__, SCHEDULED_TIME_ATTRIBUTE: message.scheduled_time.isoformat()}
         code = error.error_code if isinstance(error, GaussDBBackupError) else None
@@ -53,32 +66,38 @@ class Queue:
             "ErrorCode": _clean(code or "", MAX_CODE_BYTES) or type(error).__name__,
             "ErrorMessage": _clean(str(error), MAX_REASON_BYTES) or "no message",
         }
-        refusal = self._send(message.body, 0, {**known, **reason})
+        refusal = self._send(message.body, {**known, **reason}, group=message.group)
         if refusal and refusal.rpartition(".")[2] in CONTENT_REFUSED:
-            refusal = self._send(message.body, 0, known)
+            refusal = self._send(message.body, known, group=message.group)
         return refusal
 
-    def _send(self, body: str, delay_seconds: int, attributes: Mapping[str, str]) -> Refusal:
-        typed: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+    def _send(self, body: str, attributes: Mapping[str, str], *, group: str | None, delay_seconds: int = 0) -> Refusal:
+        request: SendMessageRequestTypeDef = {
+            "QueueUrl": self._url,
+            "MessageBody": body,
+            "DelaySeconds": delay_seconds,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
         }
+        if group:
+            request["MessageGroupId"] = group
         try:
-            self._client.send_message(
-                QueueUrl=self._url, MessageBody=body, DelaySeconds=delay_seconds, MessageAttributes=typed
-            )
+            self._client.send_message(**request)
         except (BotoCoreError, ClientError) as error:
             return aws_error_code(error)
         return None
 
-    def send_all(self, bodies: Sequence[str]) -> list[Refusal]:
-        """Send messages; return for each why the queue refused it, or `None`.
+    def send_all(self, bodies: Sequence[str], *, group: str | None = None) -> list[Refusal]:
+        """Send messages of one group; return for each why the queue refused it, or `None`.
 
         Sending again may make second messages.
         """
-        return send_in_batches(bodies, self._send_batch)
+        return send_in_batches(bodies, partial(self._send_batch, group=group))
 
-    def _send_batch(self, bodies: Sequence[str]) -> list[Refusal]:
-        entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
+    def _send_batch(self, bodies: Sequence[str], *, group: str | None) -> list[Refusal]:
+        shared = {"MessageGroupId": group} if group else {}
+        entries = [{"Id": str(index), "MessageBody": body, **shared} for index, body in enumerate(bodies)]
         response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
         sent = {int(entry["Id"]) for entry in response.get("Successful", [])}
         failed = {int(entry["Id"]): entry.get("Code", "refused") for entry in response.get("Failed", [])}

@@ -20,4 +20,5 @@ class Tracker:
     def track(self, request: BackupRequest, backup: Backup, *, now: datetime) -> None:
         """Have a backup tracked. Raises `TryLater` if the queue does not take the message."""
         message = make_tracking_message(request, backup, now=now, time_limit=self._time_limit)
-        self._queue.send(message.model_dump_json(exclude_none=True), delay=self._first_delay)
+        body = message.model_dump_json(exclude_none=True)
+        self._queue.send(body, group=request.connection, delay=self._first_delay)

@@ -19,8 +19,11 @@ class InstanceApi(Protocol):
 class RequestQueue(Protocol):
     """Where requests are sent."""
 
-    def send_all(self, bodies: Sequence[str]) -> Sequence[str | None]:
-        """Send messages; return for each why the queue refused it, or `None`."""
+    def send_all(self, bodies: Sequence[str], *, group: str) -> Sequence[str | None]:
+        """Send messages of one group, which shares the queue fairly with other groups.
+
+        Returns for each why the queue refused it, or `None`.
+        """
 
 
 class Reporter(Protocol):
@@ -57,7 +60,7 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
     """
     reporter.add(**plan.log_fields)
     decisions = decide(plan, api.list_instances(tags=plan.select.api_tags or None))
-    refusals = {} if plan.dry_run else _send(decisions, queue)
+    refusals = {} if plan.dry_run else _send(decisions, queue, connection=plan.connection)
     reporter.plan_dispatched(decisions, refusals, dry_run=plan.dry_run)
     if refusals:
         causes = ", ".join(sorted(set(refusals.values())))
@@ -68,8 +71,9 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
     return DispatchResult(plan, decisions)
 
 
-def _send(decisions: Sequence[Decision], queue: RequestQueue) -> dict[str, str]:
+def _send(decisions: Sequence[Decision], queue: RequestQueue, *, connection: str) -> dict[str, str]:
     """Send the requests; return by instance why the queue refused one."""
     requests = {decision.instance_id: decision.request for decision in decisions if decision.request}
-    refusals = queue.send_all([request.model_dump_json(exclude_none=True) for request in requests.values()])
+    bodies = [request.model_dump_json(exclude_none=True) for request in requests.values()]
+    refusals = queue.send_all(bodies, group=connection)
     return {instance_id: refusal for instance_id, refusal in zip(requests, refusals, strict=True) if refusal}

@@ -1,0 +1,68 @@
+"""What CloudFormation knows of a deployed stack: its state, its parameters and its resources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SCHEDULE, SCHEDULE_GROUP = "NightlySchedule", "ScheduleGroup"
+DISPATCH_FUNCTION = "DispatchBackupsFunction"
+TOPIC = "BackupNotifications"
+ALIAS = "live"
+"""Which version of a function is in use, where the stack publishes versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource; `physical_id` is what `Ref` returns, and empty while it is not there."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """One stack as it is deployed. `resources` are those that are not deleted."""
+
+    name: str
+    status: str
+    parameters: Mapping[str, str]
+    resources: Sequence[Resource]
+
+    def of_type(self, resource_type: str) -> dict[str, str]:
+        """Return the physical ids of the resources of a type that are there, by logical id."""
+        found = (each for each in self.resources if each.type == resource_type and each.physical_id)
+        return {each.logical_id: each.physical_id for each in found}
+
+    def id_of(self, logical_id: str) -> str | None:
+        """Return the physical id of a resource; `None` where the stack does not have it."""
+        return next((each.physical_id for each in self.resources if each.logical_id == logical_id), None) or None
+
+    @property
+    def dead_letter_queues(self) -> dict[str, str]:
+        """The URLs of the queues that are empty while all is well, by logical id."""
+        queues = self.of_type("AWS::SQS::Queue")
+        return {name: url for name, url in queues.items() if name.endswith(("DeadLetterQueue", "InvocationsQueue"))}
+
+    def function(self, name: str) -> str:
+        """Return what a function is invoked by: the ARN of its alias where the stack has one, else its name."""
+        aliases = self.of_type("AWS::Lambda::Alias").values()
+        return next((arn for arn in aliases if arn.endswith(f":{name}:{ALIAS}")), name)
+
+
+def read_stack(client: Any, name: str) -> DeployedStack:  # noqa: ANN401 - a boto3 client
+    """Return a stack. Raises what boto3 raises, for a stack that does not exist too."""
+    [described] = client.describe_stacks(StackName=name)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
+    return DeployedStack(name, described["StackStatus"], parameters, list_resources(client, name))
+
+
+def list_resources(client: Any, stack: str) -> list[Resource]:  # noqa: ANN401 - a boto3 client
+    """Return the resources of a stack. Raises what boto3 raises."""
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    summaries: list[dict[str, Any]] = [summary for page in pages for summary in page["StackResourceSummaries"]]
+    return [
+        Resource(each["LogicalResourceId"], each["ResourceType"], each.get("PhysicalResourceId", ""))
+        for each in summaries
+        if each.get("ResourceStatus") != "DELETE_COMPLETE"
+    ]
