@@ -184,7 +184,7 @@ def test_no_service_is_allowed_as_a_whole_and_no_secret_can_be_read(allowed: set
     assert not matches("secretsmanager:GetSecretValue", allowed)
 
 
-def test_roles_are_passed_to_the_services_of_the_stack_alone(
+def test_roles_are_passed_only_to_those_whom_they_trust(
     policies: list[dict[str, Any]], template: dict[str, Any]
 ) -> None:
     [passing] = [each for each in statements(policies) if "iam:PassRole" in as_list(each["Action"])]
