@@ -6,6 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 SAM_VENV := .tools/sam
 MINISTACK_VENV := .tools/ministack
+CHECKOV_VENV := .tools/checkov
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup local tests tools
@@ -45,11 +46,12 @@ test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under 
 mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)
 
-lint: $(VENV)/.complete validate  ## Check style, types, the direction of imports and the template
+lint: $(VENV)/.complete $(CHECKOV_VENV)/.complete validate  ## Check style, types, the direction of imports and the template
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy $(CODE)
 	@PYTHONPATH=layers/gaussdb_backup $(VENV)/bin/lint-imports --no-logo
-	@$(VENV)/bin/cfn-lint template.yaml
+	@$(VENV)/bin/cfn-lint
+	@$(CHECKOV_VENV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 check:  ## What must be clean before a change lands (CI adds the container tests)
 	@$(MAKE) --no-print-directory lint
@@ -89,7 +91,7 @@ stop-emulators: $(VENV)/.complete  ## Stop them
 
 lock: need-writable $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
 	@command -v uv >/dev/null 2>&1 || { echo "lock: uv is not installed. Install it, or put it on the PATH." >&2; exit 1; }
-	@for set in layers/dependencies/requirements requirements/dev requirements/ministack requirements/sam requirements/uv; do \
+	@for set in layers/dependencies/requirements requirements/checkov requirements/dev requirements/ministack requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
 
@@ -117,3 +119,6 @@ $(SAM_VENV)/.complete: requirements/sam.txt
 
 $(MINISTACK_VENV)/.complete: requirements/ministack.txt
 	@tools/make-venv $(MINISTACK_VENV) requirements/ministack.txt
+
+$(CHECKOV_VENV)/.complete: requirements/checkov.txt
+	@tools/make-venv $(CHECKOV_VENV) requirements/checkov.txt

@@ -9,7 +9,7 @@ import pytest
 
 from local import gaussdb_emulator
 from local.aws_emulator.stack import read_template
-from local.ministack import Account, deploy, fit, run_account
+from local.ministack import ACCOUNT_ID, REGION, Account, Keys, deploy, fit, read_policies, run_account
 from tests.helpers.deployed import DeployedStack, Project
 from tests.helpers.gaussdb import make_cloud
 
@@ -36,9 +36,20 @@ def project(account: Account) -> Iterator[Project]:
         yield project
 
 
+def make_deploying_user(account: Account, stack: str) -> Keys:
+    """Make a user who has the policies of docs/deploying.md for a stack, and nothing else."""
+    iam, name = account.client("iam"), f"deploys-{stack}"
+    iam.create_user(UserName=name)
+    for number, policy in enumerate(read_policies({"ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack})):
+        made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
+        iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+    return account.keys_of(name)
+
+
 @pytest.fixture(scope="session")
 def deploy_stack(account: Account) -> Deploy:
-    """Deploy the built template, fitted to the emulator, as a stack with some parameters."""
+    """Deploy the built template, fitted to the emulator, as a stack with some parameters, as its deploying user."""
+    users: dict[str, Keys] = {}
 
     def deployed(name: str, parameters: Mapping[str, str]) -> DeployedStack:
         values = PARAMETERS | dict(parameters)
@@ -46,7 +57,9 @@ def deploy_stack(account: Account) -> Deploy:
         print(*fitted.changes, sep="\n")  # noqa: T201 - part of what the tests show
         path = BUILT / f"fitted-for-{name}.json"  # beside the code, to which its paths are relative
         path.write_text(json.dumps(fitted.template))
-        print(deploy(account, name, path, values))  # noqa: T201
+        if name not in users:
+            users[name] = make_deploying_user(account, name)
+        print(deploy(account, name, path, values, keys=users[name]))  # noqa: T201
         return DeployedStack(account, name)
 
     return deployed

@@ -188,3 +188,13 @@ def test_the_reference_names_the_longest_name_of_a_stack(template: dict[str, Any
 def test_every_function_folder_is_in_the_template(template: dict[str, Any], root: Path) -> None:
     folders = {f"functions/{app.parent.name}" for app in (root / "functions").glob("*/app.py")}
     assert {function["CodeUri"] for function in of_type(template, "AWS::Serverless::Function").values()} == folders
+
+
+def test_a_check_that_is_skipped_has_its_reason_beside_it(template: dict[str, Any]) -> None:
+    skips = [
+        skip
+        for each in template["Resources"].values()
+        for skip in each.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    assert skips
+    assert [skip for skip in skips if len(skip["comment"].split()) < 6] == []
