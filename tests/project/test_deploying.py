@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from local.ministack.policies import read_policies
+from tests.helpers.markdown import code_blocks, section, table
 from tests.project.test_versions import translate
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "deploying.md").read_text()
 LIMIT_OF_A_POLICY = 6144
 """Characters without blanks, of a managed policy of IAM."""
 PLACEHOLDERS = {
@@ -96,18 +98,50 @@ NOT_USED = {
 OF_NO_RESOURCE = {
     "cloudformation:GetTemplateSummary": "it reads a template, before there is a stack",
     "cloudwatch:DescribeAlarms": "it lists",
-    "lambda:GetEventSourceMapping": "IAM knows no resource for it",
+    "lambda:CreateEventSourceMapping": "IAM knows no resource for it; the function is a condition",
+    "lambda:DeleteEventSourceMapping": "the function is a condition",
+    "lambda:GetEventSourceMapping": "IAM's list has a resource for it, the guide of Lambda has none",
     "lambda:ListEventSourceMappings": "it lists",
+    "lambda:UpdateEventSourceMapping": "the function is a condition",
+    "logs:DescribeIndexPolicies": "IAM knows no resource for it",
     "logs:DeleteQueryDefinition": "IAM knows no resource for it",
     "logs:DescribeLogGroups": "it lists",
     "logs:DescribeQueryDefinitions": "it lists",
     "logs:PutQueryDefinition": "IAM knows no resource for it",
     "scheduler:ListSchedules": "it lists",
-    "sns:GetSubscriptionAttributes": "IAM knows no resource for it",
-    "sns:Unsubscribe": "IAM knows no resource for it",
+    "sns:GetSubscriptionAttributes": "IAM's list has had a resource for it only of late",
+    "sns:Unsubscribe": "IAM's list has had a resource for it only of late",
     "sts:GetCallerIdentity": "it needs no permission",
 }
 """Actions that the policies allow on any resource, with the reason."""
+
+OWN_RESOURCES = {
+    "AWS::CloudWatch::Alarm": "cloudwatch:REGION:ACCOUNT:alarm:STACK-backup-failed",
+    "AWS::CloudWatch::Dashboard": "cloudwatch::ACCOUNT:dashboard/STACK",
+    "AWS::DynamoDB::Table": "dynamodb:REGION:ACCOUNT:table/STACK-StateTable-A1B2C3",
+    "AWS::Events::Rule": "events:REGION:ACCOUNT:rule/STACK-backup-failed",
+    "AWS::IAM::Role": "iam::ACCOUNT:role/STACK-CreateBackupRole-A1B2C3",
+    "AWS::Lambda::Alias": "lambda:REGION:ACCOUNT:function:STACK-create-backup:live",
+    "AWS::Lambda::EventInvokeConfig": "lambda:REGION:ACCOUNT:function:STACK-create-backup:live",
+    "AWS::Lambda::EventSourceMapping": "lambda:REGION:ACCOUNT:event-source-mapping:5f5d7d0a-1111-2222-3333-444455",
+    "AWS::Lambda::Function": "lambda:REGION:ACCOUNT:function:STACK-create-backup",
+    "AWS::Lambda::LayerVersion": "lambda:REGION:ACCOUNT:layer:STACK-dependencies:1",
+    "AWS::Lambda::Version": "lambda:REGION:ACCOUNT:function:STACK-create-backup:1",
+    "AWS::Logs::LogGroup": "logs:REGION:ACCOUNT:log-group:/aws/lambda/STACK-create-backup",
+    "AWS::Logs::QueryDefinition": "logs:REGION:ACCOUNT:query-definition:a1b2c3",
+    "AWS::S3::Bucket": "s3:::STACK-reportbucket-a1b2c3",
+    "AWS::S3::BucketPolicy": "s3:::STACK-reportbucket-a1b2c3",
+    "AWS::SNS::Subscription": "sns:REGION:ACCOUNT:STACK-BackupNotifications-A1B2C3",
+    "AWS::SNS::Topic": "sns:REGION:ACCOUNT:STACK-BackupNotifications-A1B2C3",
+    "AWS::SNS::TopicPolicy": "sns:REGION:ACCOUNT:STACK-BackupNotifications-A1B2C3",
+    "AWS::SQS::Queue": "sqs:REGION:ACCOUNT:STACK-plans",
+    "AWS::SQS::QueuePolicy": "sqs:REGION:ACCOUNT:STACK-plans",
+    "AWS::Scheduler::Schedule": "scheduler:REGION:ACCOUNT:schedule/STACK/STACK-nightly",
+    "AWS::Scheduler::ScheduleGroup": "scheduler:REGION:ACCOUNT:schedule-group/STACK",
+}
+"""For each type of resource one of the stack's: its ARN, without the beginning."""
+OF_ANY_STACK = {"lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"}
+"""What may be done to each event source mapping of the account: their ids are random."""
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +230,145 @@ def test_roles_are_passed_only_to_those_whom_they_trust(
 def test_each_policy_is_short_enough_for_iam(policies: list[dict[str, Any]]) -> None:
     for policy in policies:
         assert len(json.dumps(policy, separators=(",", ":"))) <= LIMIT_OF_A_POLICY
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, Any]:
+    """AWS's list of actions, with the resources of each (its service authorization reference), as cfn-lint has it."""
+    found: dict[str, Any] = json.loads((files("cfnlint.data.AdditionalSpecs") / "Policies.json").read_text())
+    return found
+
+
+def arns_of(known: dict[str, Any], pattern: str) -> dict[str, list[str]]:
+    """For each action that a pattern names, the forms that the ARNs of its resources have."""
+    service, _, name = pattern.partition(":")
+    actions, resources = known[service]["Actions"], known[service].get("Resources", {})
+    return {
+        action: [
+            form for kind in actions[action].get("Resources", []) for form in resources[kind.lower()]["ARNFormats"]
+        ]
+        for action in actions
+        if matches(action, [name])
+    }
+
+
+def has_form(resource: str, forms: list[str]) -> bool:
+    return any(re.fullmatch(re.sub(r"\$\{\w+\}", "[^:]*", form), resource) for form in forms)
+
+
+def test_aws_knows_each_action(allowed: set[str], known: dict[str, Any]) -> None:
+    assert [action for action in allowed if not arns_of(known, action)] == []
+
+
+def test_each_action_is_allowed_on_resources_of_the_types_that_aws_knows_for_it(
+    policies: list[dict[str, Any]], known: dict[str, Any]
+) -> None:
+    """Otherwise AWS never allows it: an action that has no resource needs `*`."""
+    never = [
+        (each["Sid"], action)
+        for each in statements(policies)
+        if each["Resource"] != "*"
+        for action in as_list(each["Action"])
+        if not any(
+            has_form(resource, forms)
+            for forms in arns_of(known, action).values()
+            for resource in as_list(each["Resource"])
+        )
+    ]
+    assert never == []
+
+
+def allowing(policies: list[dict[str, Any]], action: str, resource: str) -> list[dict[str, Any]]:
+    """The statements that allow an action on a resource, whatever their conditions."""
+    return [
+        each
+        for each in statements(policies)
+        if matches(action, as_list(each["Action"]))
+        and any(fnmatchcase(resource, pattern) for pattern in as_list(each["Resource"]))
+    ]
+
+
+def own_resource(kind: str, stack: str) -> str:
+    arn = f"arn:aws:{OWN_RESOURCES[kind]}"
+    for placeholder, value in (PLACEHOLDERS | {"STACK": stack}).items():
+        arn = arn.replace(placeholder, value)
+    return arn
+
+
+def test_what_cloudformation_needs_is_allowed_on_the_resources_of_the_stack(
+    policies: list[dict[str, Any]], needed: dict[str, set[str]]
+) -> None:
+    assert set(OWN_RESOURCES) == set(needed)
+    missing = [
+        (kind, action)
+        for kind, actions in needed.items()
+        for action in actions
+        if action.partition(":")[0] == OWN_RESOURCES[kind].partition(":")[0]  # others are of roles, and logs of imports
+        and not matches(action, NOT_USED)
+        and not allowing(policies, action, own_resource(kind, PLACEHOLDERS["STACK"]))
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("other", ["other", f"my-{PLACEHOLDERS['STACK']}"])
+def test_it_is_not_allowed_on_the_resources_of_another_stack(
+    policies: list[dict[str, Any]], needed: dict[str, set[str]], other: str
+) -> None:
+    found = {
+        action
+        for kind, actions in needed.items()
+        for action in actions
+        for each in allowing(policies, action, own_resource(kind, other))
+        if each["Resource"] != "*"
+    }
+    assert found == OF_ANY_STACK
+
+
+def test_nothing_that_changes_something_is_allowed_on_any_resource_but_saved_queries_and_subscriptions(
+    policies: list[dict[str, Any]],
+) -> None:
+    of_functions = (
+        f"arn:aws:lambda:{PLACEHOLDERS['REGION']}:{PLACEHOLDERS['ACCOUNT']}:function:{PLACEHOLDERS['STACK']}-*"
+    )
+    bounded = [each["Condition"] for each in statements(policies) if each["Resource"] == "*" and "Condition" in each]
+    assert bounded == [{"ArnLike": {"lambda:FunctionArn": of_functions}}]
+    unbounded = [each for each in statements(policies) if each["Resource"] == "*" and "Condition" not in each]
+    actions = {action for each in unbounded for action in each["Action"]}
+    assert {action for action in actions if not re.search(r":(Get|List|Describe)", action)} == {
+        "logs:PutQueryDefinition",
+        "logs:DeleteQueryDefinition",
+        "sns:Unsubscribe",
+    }
+
+
+def test_the_boundary_is_demanded_wherever_a_role_can_be_given_permissions(
+    known: dict[str, Any], allowed: set[str]
+) -> None:
+    [policy] = map(json.loads, code_blocks(section(PAGE, "Permissions boundary"), "json"))
+    demanded, never = policy["Statement"]
+    assert {demanded["Effect"], never["Effect"]} == {"Deny"}
+    assert list(demanded["Condition"]) == [
+        "StringNotEquals"
+    ]  # which is true as well where a role has no boundary at all
+    assert all(arns_of(known, action) for action in [*demanded["Action"], never["Action"]])
+    changing = {action for action in allowed if re.fullmatch(r"iam:(Create|Put|Attach)\w*", action)}
+    assert changing <= set(demanded["Action"])
+
+
+def test_the_costs_add_up() -> None:
+    rows = table(section(PAGE, "Cost"), "what")
+    for column in (2, 3):
+        *amounts, total = [float(row[column].strip("*")) for row in rows]
+        assert sum(amounts) == pytest.approx(total, abs=0.001)
+
+
+def test_the_alarms_and_their_metrics_are_counted(template: dict[str, Any]) -> None:
+    alarms = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    metrics = sum(len([each for each in alarm.get("Metrics", []) if "MetricStat" in each]) or 1 for alarm in alarms)
+    assert f"| {len(alarms)} alarms that evaluate {metrics} metrics; $0.10 each | {metrics / 10:.2f} |" in PAGE
+
+
+def test_each_parameter_and_output_that_the_page_names_exists(template: dict[str, Any]) -> None:
+    words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", PAGE))
+    sids = set(re.findall(r'"Sid": "(\w+)"', PAGE))
+    assert words - sids - set(template["Parameters"]) - set(template["Outputs"]) == set()
