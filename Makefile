@@ -38,7 +38,7 @@ test-container: need-writable need-docker $(VENV)/.complete build  ## Run the fu
 	@$(PYTHON) -m pytest -q -m container tests/container $(ARGS)
 
 test-deployed: need-writable $(VENV)/.complete $(MINISTACK_VENV)/.complete build  ## Deploy the application to an emulator of AWS and drive it there
-	@$(PYTHON) -m pytest -q -m deployed tests/deployed $(ARGS)
+	@$(PYTHON) -m pytest -q -m deployed --timeout 300 tests/deployed $(ARGS)
 
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)

@@ -4,9 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).parents[2]
+GUARD = Path(__file__).with_name("guard.py")
 EXECUTABLE = ROOT / ".tools" / "ministack" / "bin" / "ministack"
 REGION = "eu-central-1"
 ACCOUNT_ID = "123456789012"
@@ -88,10 +90,10 @@ def run_account(folder: Path) -> Iterator[Account]:
     account = Account(f"https://localhost:{port}", authority, root, folder / "ministack.log")
     with account.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - the project's own environment
-            [EXECUTABLE],
+            [sys.executable, GUARD, EXECUTABLE],
             env=_variables(folder, port, account),
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -100,8 +102,9 @@ def run_account(folder: Path) -> Iterator[Account]:
             _wait(account, process)
             yield account
         finally:
-            os.killpg(process.pid, signal.SIGKILL)  # with the functions' processes; nothing of an account is kept
-            process.wait()
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.killpg(process.pid, signal.SIGKILL)  # with the functions' processes; nothing of an account is kept
+            process.communicate()
 
 
 def _make_certificates(folder: Path) -> Path:

@@ -22,7 +22,7 @@ from tests.helpers.deployed import DeployedStack, Inbox, InvocationFailed, Proje
 pytestmark = pytest.mark.deployed
 TEMPLATE = read_template(Path(__file__).parents[2] / "template.yaml")
 FUNCTIONS = ("CreateBackupFunction", "DispatchBackupsFunction", "TrackBackupsFunction")
-WITHIN = 20.0
+WITHIN = 60.0
 """Seconds within which a flow ends or is refused."""
 
 

@@ -58,7 +58,10 @@ def test_the_schedule_sends_its_plan_and_the_plan_makes_the_backups(
     scheduled_stack: DeployedStack, scheduled_instance: str, project: Project
 ) -> None:
     """The emulator does not fill in the time of the run, so the plan as it was sent is a dead letter first."""
-    sent = scheduled_stack.dead_letter("PlanDeadLetterQueue", scheduled_instance, within=90)["Body"]
+    [first, *_] = eventually(
+        lambda: scheduled_stack.peek("PlanDeadLetterQueue", scheduled_instance), within=180, what="the plan as sent"
+    )
+    sent = first["Body"]
     assert json.loads(sent)["scheduled_time"] == "<aws.scheduler.scheduled-time>"
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     scheduled_stack.send("PlanQueue", sent.replace("<aws.scheduler.scheduled-time>", time))

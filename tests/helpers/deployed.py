@@ -25,7 +25,7 @@ class InvocationFailed(Exception):
     """A function returned an error; the message is the function's own."""
 
 
-def eventually[T](check: Callable[[], T], *, within: float = 20.0, what: str = "") -> T:
+def eventually[T](check: Callable[[], T], *, within: float = 60.0, what: str = "") -> T:
     """Return the first true result of `check`; fail after `within` seconds, with the last one."""
     deadline = time.monotonic() + within
     while True:
@@ -222,7 +222,7 @@ class DeployedStack:
         finally:
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
-    def dead_letter(self, queue: str, holding: str, *, within: float = 20.0) -> dict[str, Any]:
+    def dead_letter(self, queue: str, holding: str, *, within: float = 60.0) -> dict[str, Any]:
         """Wait for the one message of a queue that holds a text."""
         [message] = eventually(lambda: self.peek(queue, holding), within=within, what=f"{holding} in {queue}")
         return message
@@ -302,6 +302,6 @@ class Inbox:
             self.bodies |= {each["MessageId"]: each["Body"] for each in received}
         return [body for body in self.bodies.values() if text in body]
 
-    def wait_for(self, text: str, *, within: float = 20.0) -> str:
+    def wait_for(self, text: str, *, within: float = 60.0) -> str:
         """Wait for the first body that holds a text."""
         return eventually(lambda: self.holding(text), within=within, what=f"{text} in the inbox")[0]
