@@ -94,7 +94,7 @@ def _permit_batch_calls(template: Template) -> Iterator[str]:
 
 def _evaluate_conditions_with_a_join(template: Template, values: Mapping[str, str]) -> Iterator[str]:
     """Join lists: the emulator evaluates no Fn::Join in a condition, so an empty list would not equal an empty text."""
-    for name, condition in {**template.get("Conditions", {}), **template.get("Rules", {})}.items():
+    for name, condition in template.get("Conditions", {}).items():
         for equals in _find(condition, "Fn::Equals"):
             if isinstance(equals[0], dict) and "Fn::Join" in equals[0]:
                 separator, reference = equals[0]["Fn::Join"]

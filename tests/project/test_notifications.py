@@ -167,7 +167,7 @@ def test_the_rules_publish_with_a_role_that_only_they_can_assume(template: dict[
     role = template["Resources"]["NotificationsRole"]["Properties"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     resolved = Stack(template, default_parameters(template) | {"EventBusName": bus}).resolve(trust["Condition"])
-    assert resolved["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
+    assert resolved["StringEqualsIfExists"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
     prefix = f"arn:aws:events:eu-central-1:123456789012:rule/{'' if bus == 'default' else f'{bus}/'}"
     for rule in (each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"):
         name = rule["Properties"]["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK_NAME)

@@ -126,8 +126,8 @@ def test_only_eventbridge_is_allowed_anything_and_only_for_the_rules_of_this_sta
             assert policy["Queues"] == ["NotificationDeadLetterQueue"]
             assert statement["Principal"] == {"Service": "events.amazonaws.com"}
             assert statement["Action"] == "sqs:SendMessage"
-            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
-            assert all(":rule/" in arn for arn in statement["Condition"]["ArnLike"]["aws:SourceArn"])
+            assert statement["Condition"]["StringEqualsIfExists"] == {"aws:SourceAccount": "123456789012"}
+            assert all(":123456789012:rule/" in arn for arn in statement["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
 def test_a_dead_letter_queue_serves_only_its_own_source(queues: dict[str, Any]) -> None:

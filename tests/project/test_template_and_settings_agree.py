@@ -54,7 +54,7 @@ def test_a_role_is_assumed_by_one_service_for_this_account(template: dict[str, A
     for name, role in of_type(template, "AWS::IAM::Role").items():
         [trust] = role["AssumeRolePolicyDocument"]["Statement"]
         service = trust["Principal"]["Service"]
-        operator = "StringEqualsIfExists" if service == "lambda.amazonaws.com" else "StringEquals"
+        operator = "StringEquals" if service == "scheduler.amazonaws.com" else "StringEqualsIfExists"
         assert trust["Condition"][operator]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, name
         assert role["PermissionsBoundary"]["Fn::If"][:2] == ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}], name
 
