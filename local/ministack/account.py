@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).parents[2]
-GUARD = Path(__file__).with_name("guard.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 EXECUTABLE = ROOT / ".tools" / "ministack" / "bin" / "ministack"
 REGION = "eu-central-1"
 ACCOUNT_ID = "123456789012"
@@ -90,7 +90,7 @@ def run_account(folder: Path) -> Iterator[Account]:
     account = Account(f"https://localhost:{port}", authority, root, folder / "ministack.log")
     with account.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - the project's own environment
-            [sys.executable, GUARD, EXECUTABLE],
+            [sys.executable, SUPERVISOR, EXECUTABLE],
             env=_variables(folder, port, account),
             cwd=folder,
             stdin=subprocess.PIPE,

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from local.ministack import Account
-from local.ministack.account import GUARD
+from local.ministack.account import SUPERVISOR
 
 pytestmark = pytest.mark.deployed
 
 
-def test_what_is_guarded_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+def test_what_is_supervised_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     child = f"import time\nwhile True: open({str(alive)!r}, 'w').write(str(time.time())); time.sleep(0.05)"
     starter = (
         "import subprocess, sys, time\n"
-        f"subprocess.Popen([sys.executable, {str(GUARD)!r}, sys.executable, '-c', {child!r}],"
+        f"subprocess.Popen([sys.executable, {str(SUPERVISOR)!r}, sys.executable, '-c', {child!r}],"
         " stdin=subprocess.PIPE, start_new_session=True)\n"
         "time.sleep(60)"
     )

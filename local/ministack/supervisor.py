@@ -1,4 +1,4 @@
-"""Runs a program until the one that started it ends, however it ends: `python guard.py PROGRAM …`.
+"""Runs a program until the one that started it ends, however it ends: `python supervisor.py PROGRAM …`.
 
 Its standard input is a pipe that nobody writes to. The pipe is closed with the process that holds its other end, and
 then the program is killed with all that it has started. Standard library only: it is run as a file.
