@@ -1,5 +1,7 @@
 """Backups requested directly and by message; the cloud's own list is the judge."""
 
+import time
+
 import pytest
 
 from tests.helpers.deployed import DeployedStack, InvocationFailed, Project, attributes_of, eventually, scheduled_time
@@ -38,3 +40,16 @@ def test_a_poison_message_is_dead_lettered_and_its_neighbours_become_backups(
 def test_an_invalid_direct_request_fails_with_what_is_wrong(stack: DeployedStack) -> None:
     with pytest.raises(InvocationFailed, match="instance_id"):
         stack.invoke("CreateBackupFunction", {"instance": "misspelt"})
+
+
+def test_every_record_of_the_state_table_expires(stack: DeployedStack, project: Project) -> None:
+    """By the attribute that the template names, which the emulator does not apply: others would stay for ever."""
+    request = {"instance_id": project.add_instance(), "name_template": "expires"}  # without a time: first seen, too
+    stack.invoke("CreateBackupFunction", request)
+    table, name = stack.client("dynamodb"), stack.resources["StateTable"]
+    specified = stack.template["Resources"]["StateTable"]["Properties"]["TimeToLiveSpecification"]
+    assert specified["Enabled"]
+    items = table.scan(TableName=name)["Items"]
+    assert len(items) >= 3  # an idempotency record, the time of an invocation, a circuit breaker
+    expiring = {item["id"]["S"]: float(item.get(specified["AttributeName"], {"N": "0"})["N"]) for item in items}
+    assert [key for key, seconds in expiring.items() if not time.time() < seconds < time.time() + 32 * 86_400] == []
