@@ -32,7 +32,7 @@ def test_a_poison_message_is_dead_lettered_and_its_neighbours_become_backups(
     for instance in instances:
         stack.send("BackupQueue", {"instance_id": instance, "name_template": "neighbour"})
     eventually(lambda: [project.names(each) for each in instances] == [["neighbour"]] * 4)
-    message = stack.dead_letter("BackupDeadLetterQueue", "poison")
+    message = stack.message("BackupDeadLetterQueue", "poison")
     assert message["Body"] == "poison: not even JSON"
     assert attributes_of(message)["ErrorType"] == "InvalidRequest"
 

@@ -18,7 +18,7 @@ def test_an_asynchronous_invocation_that_fails_each_time_ends_in_the_failed_invo
     stack: DeployedStack,
 ) -> None:
     stack.invoke_asynchronously("CreateBackupFunction", {"instance_id": "not an instance of the cloud"})
-    message = stack.dead_letter("FailedInvocationsQueue", "not an instance", within=60)
+    message = stack.message("FailedInvocationsQueue", "not an instance", within=60)
     envelope = json.loads(message["Body"])
     assert envelope["requestPayload"] == {"instance_id": "not an instance of the cloud"}
     assert "instance_id" in envelope["responsePayload"]["errorMessage"]
@@ -48,14 +48,14 @@ def test_redriven_messages_become_backups_once_their_cause_is_removed_and_others
             {"instance_id": instance, "name_template": "redriven", "scheduled_time": scheduled_time()},
         )
     for instance in (late, missing):
-        assert attributes_of(stack.dead_letter("BackupDeadLetterQueue", instance))["ErrorType"] == "FixRequest"
+        assert attributes_of(stack.message("BackupDeadLetterQueue", instance))["ErrorType"] == "FixRequest"
     project.cloud.add_instances(gaussdb_emulator.Instance(id=late, project_id=project.project_id, backup_seconds=1))
 
     printed = redrive(stack)
 
     assert "BackupQueue" in printed
     eventually(lambda: project.names(late) == ["redriven"])
-    assert attributes_of(stack.dead_letter("BackupDeadLetterQueue", missing))["ErrorType"] == "FixRequest"
+    assert attributes_of(stack.message("BackupDeadLetterQueue", missing))["ErrorType"] == "FixRequest"
     assert stack.peek("BackupDeadLetterQueue", late) == []
 
 

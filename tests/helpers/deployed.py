@@ -222,7 +222,7 @@ class DeployedStack:
         finally:
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
-    def dead_letter(self, queue: str, holding: str, *, within: float = 60.0) -> dict[str, Any]:
+    def message(self, queue: str, holding: str, *, within: float = 60.0) -> dict[str, Any]:
         """Wait for the one message of a queue that holds a text."""
         [message] = eventually(lambda: self.peek(queue, holding), within=within, what=f"{holding} in {queue}")
         return message
