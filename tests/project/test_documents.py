@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gaussdb_backup import errors
-from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE
+from gaussdb_backup.aws.event_bus import STATE_CHANGE, SOURCE
 from gaussdb_backup.domain import connection
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup
@@ -162,7 +162,7 @@ def test_every_field_of_a_record_is_listed() -> None:
 def test_the_event_is_described_as_it_is_published() -> None:
     page = section(reference_page("logs_and_metrics"), "Events")
     assert f"source `{SOURCE}`" in page
-    assert f"detail-type `{DETAIL_TYPE}`" in " ".join(page.split())
+    assert f"detail-type `{STATE_CHANGE}`" in " ".join(page.split())
     assert set(json.loads(code_blocks(page, "json")[0])) == {"service", *event_of(Status.COMPLETED)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from gaussdb_backup.aws.event_bus import DETAIL_TYPE, SOURCE, EventBus
+from gaussdb_backup.aws.event_bus import STATE_CHANGE, SOURCE, EventBus
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack, default_parameters
 from tests.helpers.aws import emulated_aws
@@ -64,7 +64,7 @@ def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, A
         EventBus("default", service=STACK_NAME, client=events).publish([event_of(status) for status in Status])
     )
     detail = json.dumps({"service": STACK_NAME, **event_of(Status.FAILED)})
-    for source, detail_type in (("another", DETAIL_TYPE), (SOURCE, "another")):
+    for source, detail_type in (("another", STATE_CHANGE), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
     notified = [
         Status(json.loads(message["Body"])["detail"]["status"])
@@ -103,7 +103,7 @@ def test_rules_match_the_source_the_detail_type_and_the_bus_of_the_code(
 ) -> None:
     for rule in rules.values():
         assert rule["EventPattern"]["source"] == [SOURCE]
-        assert rule["EventPattern"]["detail-type"] == [DETAIL_TYPE]
+        assert rule["EventPattern"]["detail-type"] == [STATE_CHANGE]
     raw = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
     function = template["Resources"]["TrackBackupsFunction"]["Properties"]["Environment"]["Variables"]
     assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(function["EVENT_BUS_NAME"])}

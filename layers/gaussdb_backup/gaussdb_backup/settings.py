@@ -34,6 +34,7 @@ FirstDelay = Annotated[
     Duration,
     Field(ge=timedelta(seconds=1), le=timedelta(seconds=900), description="a number of seconds from 1 to 900"),
 ]
+EventBusName = Annotated[str, Field(min_length=1, description="the name of the event bus, such as default")]
 QueueUrl = Annotated[str, Field(min_length=1, description="the address of a queue")]
 
 
@@ -84,7 +85,21 @@ class TrackSettings(Settings):
     track_max_delay_seconds: Duration = Field(
         gt=timedelta(0), le=timedelta(hours=12), description="a number of seconds above 0, at most 43200"
     )
-    event_bus_name: str = Field(min_length=1, description="the name of the event bus, such as default")
+    event_bus_name: EventBusName
+
+
+class AuditSettings(Settings):
+    """The settings of `audit_backups`. Without a bucket no page is stored."""
+
+    backup_queue_url: QueueUrl
+    event_bus_name: EventBusName
+    report_bucket: str = Field(default="", max_length=63, description="the name of a bucket, or empty for none")
+
+
+class PruneSettings(Settings):
+    """The settings of `prune_backups`."""
+
+    event_bus_name: EventBusName
 
 
 def read_settings[T: Settings](model: type[T], environment: Mapping[str, str]) -> T:

@@ -74,6 +74,11 @@ LABEL = r"^[A-Za-z0-9_-]{1,64}$"
 """What may become a dimension of a metric."""
 Label = Annotated[str, Field(pattern=LABEL, strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_check_zone),
+    Field(strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"),
+]
 
 
 class Run(Strict):
@@ -88,9 +93,7 @@ class Run(Strict):
         description=f"ISO 8601 with an offset, at most {MAX_AGE.days} days old and at most "
         f"{MAX_AHEAD.seconds // 60} minutes ahead of now"
     )
-    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
-        default="UTC", strict=True, max_length=64, description="an IANA time zone such as Europe/Berlin"
-    )
+    timezone: TimeZone = "UTC"
     connection: Label = Field(default="default", description="1 to 64 letters, digits, _ or -")
     name_template: str = Field(
         default=DEFAULT_NAME_TEMPLATE,

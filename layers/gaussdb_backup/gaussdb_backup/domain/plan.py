@@ -4,16 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from itertools import product
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
-from gaussdb_backup.domain.backup_request import BackupRequest, InstanceId, Run, parse_run
+from gaussdb_backup.domain.backup_request import BackupRequest, Run, parse_run
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.naming import MAX_LENGTH, MIN_LENGTH, render_backup_name
-from gaussdb_backup.domain.validation import Strict, parse_strictly
+from gaussdb_backup.domain.selection import Selection
+from gaussdb_backup.domain.validation import parse_strictly
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 SAMPLE_IDS = ("a" * 32, "a" * 32 + "in07")
@@ -38,41 +38,6 @@ NOT_BACKED_UP = {
 """Statuses in which no backup can be made, now or later (docs/reference/gaussdb_api.md, "Listing instances")."""
 
 
-TagKey = Annotated[str, Field(min_length=1, max_length=128)]
-TagValue = Annotated[str, Field(max_length=255)]
-
-
-class Selection(Strict):
-    """The criteria of a plan. All must hold; an absent one holds for every instance."""
-
-    instance_ids: tuple[InstanceId, ...] | None = Field(
-        default=None, max_length=10_000, description="a list of instance ids"
-    )
-    name_pattern: str = Field(
-        default="*", strict=True, min_length=1, max_length=128, description="a pattern such as orders-*"
-    )
-    tags: Mapping[TagKey, TagValue] = Field(
-        default_factory=dict,
-        max_length=20,
-        description="an object of at most 20 tags, keys of 1 to 128 characters, values of at most 255",
-    )
-
-    @property
-    def api_tags(self) -> Mapping[str, str]:
-        """The tags by which the API may filter. All of them are compared here too.
-
-        Its filter has no way to write a comma, an equals sign or what is not printable. Where instances are given by
-        id it is not used: one that lacks a tag must not look like one that the project does not have.
-        """
-        if self.instance_ids is not None:
-            return {}
-        return {key: value for key, value in self.tags.items() if _is_expressible(key) and _is_expressible(value)}
-
-
-def _is_expressible(text: str) -> bool:
-    return text.isprintable() and not set(",=") & set(text) and text == text.strip()
-
-
 class Plan(Run):
     """One backup of each selected instance, all of one run."""
 
@@ -91,8 +56,8 @@ def parse_plan(data: Mapping[str, Any], *, now: datetime) -> Plan:
         plan = parse_run(Plan, data, "plan", default_time=now, now=now)
     except InvalidRequest as error:
         usable = _make_sample(data, wrong={problem.field for problem in error.problems})
-        raise InvalidRequest("plan", [*error.problems, *problems, *_find_template_problems(usable)]) from None
-    if problems := [*problems, *_find_template_problems(plan)]:
+        raise InvalidRequest("plan", [*error.problems, *problems, *find_template_problems_of_plan(usable)]) from None
+    if problems := [*problems, *find_template_problems_of_plan(plan)]:
         raise InvalidRequest("plan", problems)
     return plan
 
@@ -104,7 +69,7 @@ def _make_sample(data: Mapping[str, Any], *, wrong: Collection[str]) -> Plan:
     return Plan.model_validate({"scheduled_time": SAMPLE_TIME.isoformat(), **placeholder, **known})
 
 
-def _find_template_problems(plan: Plan) -> Sequence[FieldProblem]:
+def find_template_problems_of_plan(plan: Plan) -> Sequence[FieldProblem]:
     """Return what is wrong with the template of names, if no instance of any name has a legal one by it."""
     problems: Sequence[FieldProblem] = ()
     for instance_id, name in product(SAMPLE_IDS, SAMPLE_NAMES):
@@ -160,7 +125,7 @@ def decide(plan: Plan, instances: Iterable[Instance]) -> list[Decision]:
 def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Decision | None:
     if instance is None:
         return Decision(Action.REJECTED, instance_id, reason="the project has no such instance")
-    if not _is_selected(plan.select, instance):
+    if not plan.select.matches(instance):
         return None
     if why := NOT_BACKED_UP.get(instance.status):
         return Decision(Action.SKIPPED, instance.id, instance.name, reason=f"{why} (status {instance.status})")
@@ -169,11 +134,6 @@ def _decide_one(plan: Plan, instance: Instance | None, instance_id: str) -> Deci
     except InvalidRequest as error:
         return Decision(Action.REJECTED, instance.id, instance.name, reason=str(error))
     return Decision(Action.QUEUED, instance.id, instance.name, request=request)
-
-
-def _is_selected(select: Selection, instance: Instance) -> bool:
-    has_tags = all(instance.tags.get(key) == value for key, value in select.tags.items())
-    return has_tags and fnmatchcase(instance.name, select.name_pattern)
 
 
 def _render_name(plan: Plan, instance: Instance) -> str:

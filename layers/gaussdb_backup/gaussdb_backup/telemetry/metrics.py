@@ -29,11 +29,21 @@ class Metric(StrEnum):
     DEAD_LETTER_REFUSED = "DeadLetterRefused"
     PLAN_DISPATCHED = "PlanDispatched"
     INVOCATION_FAILED = "InvocationFailed"
+    OLDEST_BACKUP_AGE = "OldestBackupAge"
+    INSTANCES_AUDITED = "InstancesAudited"
+    INSTANCES_UNCOVERED = "InstancesUncovered"
+    BACKUPS_KEPT = "BackupsKept"
+    BACKUPS_DELETED = "BackupsDeleted"
+    DELETIONS_FAILED = "DeletionsFailed"
+    PRUNE_REFUSED = "PruneRefused"
+    REPORT_NOT_DELIVERED = "ReportNotDelivered"
 
     @property
     def unit(self) -> MetricUnit:
         """The unit that CloudWatch shows."""
-        return {"BackupDuration": MetricUnit.Seconds, "BackupSize": MetricUnit.Megabytes}.get(self, MetricUnit.Count)
+        if self in (Metric.BACKUP_DURATION, Metric.OLDEST_BACKUP_AGE):
+            return MetricUnit.Seconds
+        return MetricUnit.Megabytes if self is Metric.BACKUP_SIZE else MetricUnit.Count
 
 
 class Metrics:

@@ -105,6 +105,12 @@ class Reporter:
             extra={"connection": connection},
         )
 
+    def not_delivered(self, what: str, *, cause: str) -> None:
+        """Report that a page or an event is not where it should be; what it describes is logged and counted."""
+        fields = {**self._log_fields, "what": what, "cause": cause}
+        self._logger.error("report not delivered", extra=to_json(fields))
+        self._metrics.emit({Metric.REPORT_NOT_DELIVERED: 1}, fields)
+
     def connection_read(self, connection: str) -> None:
         """Note that the secret of a connection was read: from now on its metrics have the connection as a dimension."""
         self._metrics.allow_connection(connection)

@@ -1,0 +1,328 @@
+"""Coverage: whether each instance has a recent good backup (docs/reference/audit.md).
+
+One value, of which the response of the function, the table of a terminal and the page show different parts. It is
+derived from the cloud's own lists alone, so the same lists at the same time give the same value.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from statistics import median
+from typing import Any, Literal
+
+from gaussdb_backup.domain.models import Backup, BackupStatus, Frozen, Instance, Instant, Number, Protection
+from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
+
+BUILDING_LIMIT = timedelta(hours=24)
+"""A backup that began longer ago and has not ended is not being made any more; no deadline of tracking is later."""
+TREND_LENGTH = 10
+"""Good backups whose durations are shown, and give the usual one."""
+MAX_LISTED = 4_000
+"""Instances in a response: Lambda returns at most 6 MB, and one has about a kilobyte."""
+HOUR = timedelta(hours=1)
+
+
+class State(StrEnum):
+    """The state of an instance, worst first."""
+
+    NEVER = "never"
+    """It has no good backup, and has existed for longer than one may be old."""
+    FAILING = "failing"
+    """Its last good backup is too old, and the newest attempt since then failed."""
+    LATE = "late"
+    """Its last good backup is too old."""
+    BUILDING = "building"
+    """Its last good backup is too old, and one is being made."""
+    NEW = "new"
+    """It has no good backup, but has not existed for longer than one may be old."""
+    OK = "ok"
+
+    @property
+    def is_uncovered(self) -> bool:
+        """Whether a person is notified."""
+        return self in (State.NEVER, State.FAILING, State.LATE)
+
+
+class Day(StrEnum):
+    """What an instance has of one day, in one letter."""
+
+    GOOD = "g"
+    BUILDING = "b"
+    FAILED = "f"
+    NONE = "n"
+    ABSENT = "-"
+    """The instance did not exist yet."""
+
+
+class GoodBackup(Frozen):
+    """A backup from which a database can be restored. Times are UTC."""
+
+    id: str
+    name: str
+    type: str | None = None
+    begin_time: datetime
+    end_time: Instant = None
+    duration_seconds: Number = None
+    size_mb: Number = None
+
+
+class InstanceCoverage(Frozen):
+    """How one instance is covered.
+
+    `age_hours` is the age of its last good backup, `None` where it has none. `days` has one letter of `Day` for each
+    day, the newest last. `attempts_failed` counts the attempts since the last good backup that failed.
+    `durations_seconds` are those of its newest good backups, the newest last; `usual_duration_seconds` is the median of
+    all of them but the newest.
+    """
+
+    instance_id: str
+    instance_name: str
+    instance_status: str
+    state: State
+    reason: str
+    age_hours: float | None
+    last_good_backup: GoodBackup | None
+    attempts_failed: int
+    building_since: datetime | None
+    days: str
+    durations_seconds: tuple[int, ...] = ()
+    usual_duration_seconds: int | None = None
+    automatic_keep_days: int | None = None
+    protection: Protection | None = None
+
+
+class Orphans(Frozen):
+    """The manual backups of an instance that the project no longer has."""
+
+    instance_id: str
+    instance_name: str
+    backups: int
+    good: int
+    newest: datetime | None
+    size_mb: float
+
+
+class PlannedDeletion(Frozen):
+    """A backup that the next prune deletes, and why."""
+
+    backup_id: str
+    backup_name: str
+    instance_id: str
+    begin_time: datetime | None
+    size_mb: Number = None
+    reason: str
+
+
+class NextPrune(Frozen):
+    """What the next prune does: the backups that it deletes, or why it is refused."""
+
+    kept: int
+    deleted: tuple[PlannedDeletion, ...] = ()
+    refused: str | None = None
+
+
+class Coverage(Frozen):
+    """How the instances of one project are covered at one time.
+
+    `instances` are the audited ones, worst first. `not_found` are ids that the audit selects and the project does not
+    have. `orphans` have most backups first. `catch_up` are the instances of which one backup was requested. `report` is
+    the address of the page, `None` where none was stored. `remarks` name what could not be found out.
+    """
+
+    version: Literal[1] = 1
+    connection: str
+    schedule: str | None = None
+    scheduled_time: datetime
+    audited_at: datetime
+    timezone: str
+    max_age_hours: float
+    first_day: date
+    last_day: date
+    audited: int
+    uncovered: int
+    states: Mapping[State, int]
+    instances: tuple[InstanceCoverage, ...]
+    not_found: tuple[str, ...] = ()
+    orphans: tuple[Orphans, ...] = ()
+    catch_up: tuple[str, ...] = ()
+    next_prune: NextPrune | None = None
+    report: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the response of a direct invoke: of more instances than Lambda returns, the worst ones."""
+        return self.model_copy(update={"instances": self.instances[:MAX_LISTED]}).model_dump(mode="json")
+
+    @property
+    def oldest_age(self) -> timedelta | None:
+        """The greatest age of a last good backup among the instances that have one; `None` where none has."""
+        ages = [one.age_hours for one in self.instances if one.age_hours is not None]
+        return timedelta(hours=max(ages)) if ages else None
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What coverage is measured by: the time of the audit, the age that a backup may have, the days that are shown.
+
+    `zone` is that of the days.
+    """
+
+    now: datetime
+    max_age: timedelta
+    days: int
+    zone: tzinfo
+
+    @property
+    def dates(self) -> list[date]:
+        """The days that are shown, the newest last."""
+        today = self.now.astimezone(self.zone).date()
+        return [today - timedelta(days=back) for back in reversed(range(self.days))]
+
+
+def measure_instances(
+    instances: Iterable[Instance], backups: Iterable[Backup], by: Yardstick
+) -> list[InstanceCoverage]:
+    """Return how each instance is covered by the backups, worst first; within a state, the oldest first."""
+    of_instance = group_by_instance(backups)
+    measured = [measure_instance(instance, of_instance.get(instance.id, ()), by) for instance in instances]
+    order = list(State)
+    return sorted(measured, key=lambda one: (order.index(one.state), -(one.age_hours or 0.0), one.instance_id))
+
+
+def group_by_instance(backups: Iterable[Backup]) -> dict[str, list[Backup]]:
+    """Return the backups by the id of their instance."""
+    groups: dict[str, list[Backup]] = {}
+    for backup in backups:
+        groups.setdefault(backup.instance_id, []).append(backup)
+    return groups
+
+
+def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstick) -> InstanceCoverage:
+    """Return how one instance is covered by its backups.
+
+    A backup without a begin, or with one further ahead than clocks may differ, cannot be dated and counts for nothing:
+    its age would be invented. The age of a backup is that of its data, and so counts from its begin.
+    """
+    latest = by.now + CLOCK_TOLERANCE
+    dated = sorted((b for b in backups if b.begin_time and b.begin_time <= latest), key=_begin, reverse=True)
+    good = [backup for backup in dated if backup.status.is_good]
+    last_good = good[0] if good else None
+    since = [backup for backup in dated if last_good is None or _begin(backup) > _begin(last_good)]
+    building = [b for b in since if not b.status.is_final and by.now - _begin(b) < BUILDING_LIMIT]
+    age = max(by.now - _begin(last_good), timedelta(0)) if last_good else None
+    state = _find_state(instance, age, since, is_building=bool(building), by=by)
+    durations = [round(b.duration_seconds) for b in good[:TREND_LENGTH] if b.duration_seconds is not None]
+    return InstanceCoverage(
+        instance_id=instance.id,
+        instance_name=instance.name,
+        instance_status=instance.status,
+        state=state,
+        reason=_describe(instance, age, since, dated, building, by),
+        age_hours=None if age is None else round(age / HOUR, 2),
+        last_good_backup=None if last_good is None else GoodBackup.model_validate(_fields(last_good)),
+        attempts_failed=sum(backup.status is BackupStatus.FAILED for backup in since),
+        building_since=_begin(building[0]) if building else None,
+        days=_mark_days(instance, dated, by),
+        durations_seconds=tuple(reversed(durations)),
+        usual_duration_seconds=round(median(durations[1:])) if durations[1:] else None,
+        automatic_keep_days=instance.automatic_keep_days,
+    )
+
+
+def _begin(backup: Backup) -> datetime:
+    return backup.begin_time or datetime.min.replace(tzinfo=UTC)
+
+
+def _fields(backup: Backup) -> dict[str, object]:
+    fields = ("id", "name", "type", "begin_time", "end_time", "duration_seconds", "size_mb")
+    return {field: getattr(backup, field) for field in fields}
+
+
+def _find_state(
+    instance: Instance, age: timedelta | None, since: Sequence[Backup], *, is_building: bool, by: Yardstick
+) -> State:
+    if age is None:
+        is_new = instance.created is not None and by.now - instance.created <= by.max_age
+        return State.NEW if is_new else State.NEVER
+    if age <= by.max_age:
+        return State.OK
+    if is_building:
+        return State.BUILDING
+    return State.FAILING if since and since[0].status is BackupStatus.FAILED else State.LATE
+
+
+def _describe(
+    instance: Instance,
+    age: timedelta | None,
+    since: Sequence[Backup],
+    dated: Sequence[Backup],
+    building: Sequence[Backup],
+    by: Yardstick,
+) -> str:
+    """Return why an instance is in its state, in one sentence without a full stop."""
+    if age is None:
+        clauses = ["it has no good backup"]
+        if instance.created:
+            clauses.append(f"it exists for {_span(by.now - instance.created)}")
+    else:
+        clauses = [f"its last good backup is {_span(age)} old, of at most {_span(by.max_age)}"]
+    if failed := sum(backup.status is BackupStatus.FAILED for backup in since):
+        clauses.append(
+            f"{failed} attempt{'s' if failed > 1 else ''} since failed" if age is not None else f"{failed} failed"
+        )
+    if building:
+        clauses.append(f"one is being made for {_span(by.now - _begin(building[0]))}")
+    old = [backup for backup in since if not backup.status.is_final and backup not in building]
+    if old:
+        clauses.append(f"one has not ended for {_span(by.now - _begin(old[-1]))} ({old[-1].vendor_status})")
+    if not dated:
+        clauses.append("none was ever attempted: check that a plan selects it")
+    return ", ".join(clauses)
+
+
+def _span(duration: timedelta) -> str:
+    """Return a duration in words that are exact enough: minutes below two hours, hours below three days, then days."""
+    if duration < 2 * HOUR:
+        return f"{duration // timedelta(minutes=1)} min"
+    return f"{duration // HOUR} h" if duration < 72 * HOUR else f"{duration // timedelta(days=1)} days"
+
+
+def _mark_days(instance: Instance, dated: Iterable[Backup], by: Yardstick) -> str:
+    """Return the letter of each day: that of the best backup which began on it."""
+    statuses: dict[date, set[Day]] = {}
+    for backup in dated:
+        statuses.setdefault(_begin(backup).astimezone(by.zone).date(), set()).add(_day_of(backup))
+    first = instance.created.astimezone(by.zone).date() if instance.created else date.min
+    order = list(Day)
+    return "".join(
+        min(statuses[day], key=order.index) if day in statuses else Day.NONE if day >= first else Day.ABSENT
+        for day in by.dates
+    )
+
+
+def _day_of(backup: Backup) -> Day:
+    if backup.status.is_good:
+        return Day.GOOD
+    return Day.FAILED if backup.status is BackupStatus.FAILED else Day.BUILDING
+
+
+def find_orphans(backups: Iterable[Backup], known: Collection[str]) -> list[Orphans]:
+    """Return the backups of instances that are not among the `known` ids, by instance, most backups first.
+
+    A backup without an instance is one of the instance with the empty id.
+    """
+    found = []
+    for instance_id, group in group_by_instance(b for b in backups if b.instance_id not in known).items():
+        newest = max(group, key=_begin)
+        found.append(
+            Orphans(
+                instance_id=instance_id,
+                instance_name=newest.instance_name or "",
+                backups=len(group),
+                good=sum(backup.status.is_good for backup in group),
+                newest=newest.begin_time,
+                size_mb=sum(backup.size_mb or 0.0 for backup in group),
+            )
+        )
+    return sorted(found, key=lambda one: (-one.backups, one.instance_id))

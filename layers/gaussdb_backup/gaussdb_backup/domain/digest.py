@@ -1,0 +1,55 @@
+"""The digest of an audit: what its event has, and a person reads in an e-mail."""
+
+import re
+from typing import Any
+
+from gaussdb_backup.domain.coverage import Coverage, InstanceCoverage
+
+WORST = 10
+"""Instances that a digest names."""
+_NOT_SHOWN = re.compile(r"[^\w. -]")
+"""What an instance's name cannot have by the API's rule; an e-mail must show no link that someone put there."""
+
+
+def make_digest(coverage: Coverage) -> dict[str, Any]:
+    """Return the fields of the event: counts, the worst ten instances, and the page's address.
+
+    `outcome` is `covered`, or `uncovered` where a person must act; `lines` are the worst ten as texts. A project that
+    lists no instance at all is no covered one.
+    """
+    worst = [one for one in coverage.instances if one.state.is_uncovered][:WORST]
+    is_covered = coverage.audited > 0 and not coverage.uncovered and not coverage.not_found
+    deletions = None if coverage.next_prune is None else len(coverage.next_prune.deleted)
+    return {
+        "version": 1,
+        "connection": coverage.connection,
+        "schedule": coverage.schedule,
+        "scheduled_time": coverage.scheduled_time,
+        "outcome": "covered" if is_covered else "uncovered",
+        "audited": coverage.audited,
+        "uncovered": coverage.uncovered,
+        "not_found": len(coverage.not_found),
+        "states": {state.value: count for state, count in coverage.states.items()},
+        "oldest_age_hours": None if (age := coverage.oldest_age) is None else round(age.total_seconds() / 3600, 1),
+        "catch_up": len(coverage.catch_up),
+        "orphans": len(coverage.orphans),
+        "deletions": deletions,
+        "report": coverage.report,
+        "worst": [_name(one) for one in worst],
+        "lines": {f"line_{index}": _describe(one) for index, one in enumerate(worst, start=1)},
+    }
+
+
+def _name(one: InstanceCoverage) -> dict[str, Any]:
+    return {
+        "instance_id": one.instance_id,
+        "instance_name": one.instance_name,
+        "state": one.state.value,
+        "reason": one.reason,
+        "age_hours": one.age_hours,
+    }
+
+
+def _describe(one: InstanceCoverage) -> str:
+    name = _NOT_SHOWN.sub("-", one.instance_name)[:64]
+    return f"{one.state.value}: {name} ({one.instance_id[:36]}): {_NOT_SHOWN.sub('-', one.reason)}"

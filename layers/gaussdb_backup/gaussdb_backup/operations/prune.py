@@ -1,0 +1,188 @@
+"""Delete what the retention does not keep."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import batched
+from typing import Any, Protocol
+
+from gaussdb_backup.domain.models import Backup, BatchDeletion, Instance
+from gaussdb_backup.domain.prune import Prune, PrunePlan, plan_prune
+from gaussdb_backup.domain.retention import Decision
+from gaussdb_backup.errors import FixRequest, GaussDBBackupError, GiveUp, InstanceBusy
+
+BATCH_SIZE = 50
+"""Backups of one deletion call (docs/reference/gaussdb_api.md, "Deleting backups")."""
+MAX_LISTED = 10_000
+"""Kept backups that the response names, those with the newest first: Lambda returns at most 6 MB."""
+NOT_ATTEMPTED = "NotAttempted"
+
+
+class PruneApi(Protocol):
+    """The calls of the API that a prune needs."""
+
+    def list_instances(self) -> Iterable[Instance]:
+        """List the instances of the project."""
+
+    def list_backups(self, *, backup_type: str) -> Iterable[Backup]:
+        """List the backups of the project."""
+
+    def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
+        """Request the deletion of at most 50 backups."""
+
+
+class EventBus(Protocol):
+    """Where the end of a prune is published."""
+
+    def publish_prune(self, detail: Mapping[str, Any]) -> str | None:
+        """Publish one event; return why the bus refused it, or `None`."""
+
+
+class Reporter(Protocol):
+    """What logs and counts."""
+
+    def add(self, **log_fields: object) -> None:
+        """Add fields to each later record, to that of an error too."""
+
+    def pruned(self, decision: Decision) -> None:
+        """Report that a backup is deleted."""
+
+    def deletion_failed(self, backup: Backup, *, error_code: str, error_message: str) -> None:
+        """Report that a backup was not deleted."""
+
+    def deletions_stopped(self, error: GaussDBBackupError) -> None:
+        """Report an error that ends the deletions."""
+
+    def prune_finished(self, summary: Mapping[str, Any], *, dry_run: bool) -> None:
+        """Report what was kept, deleted, failed and refused."""
+
+    def not_delivered(self, what: str, *, cause: str) -> None:
+        """Report that the event of the prune is not where it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What was kept and deleted, with the reasons; `failed` are codes and messages by id.
+
+    In a dry run `deleted` is what would be.
+    """
+
+    prune: Prune
+    plan: PrunePlan
+    deleted: Sequence[Decision]
+    failed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The counts, and why nothing was deleted, if so."""
+        return {
+            "kept": sum(decision.keep for decision in self.plan.decisions),
+            "deleted": len(self.deleted),
+            "failed": len(self.failed),
+            "refused": self.plan.refused,
+            "not_found": len(self.plan.not_found),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the response of a direct invoke."""
+        kept = [_describe(decision) for decision in self.plan.decisions if decision.keep]
+        by_id = {decision.backup.id: decision for decision in self.plan.decisions}
+        failed = [
+            {**_describe(by_id[id_]), "error_code": code, "error_message": message}
+            for id_, (code, message) in self.failed.items()
+        ]
+        return {
+            "version": 1,
+            "dry_run": self.prune.dry_run,
+            "counts": {key: value for key, value in self.summary.items() if key != "refused"},
+            "kept": kept[:MAX_LISTED],
+            "deleted": [_describe(decision) for decision in self.deleted],
+            "failed": failed,
+            "not_found": list(self.plan.not_found),
+            "refused": self.plan.refused,
+        }
+
+
+def _describe(decision: Decision) -> dict[str, Any]:
+    backup = decision.backup
+    return {
+        "backup_id": backup.id,
+        "backup_name": backup.name,
+        "instance_id": backup.instance_id,
+        "begin_time": backup.begin_time.isoformat() if backup.begin_time else None,
+        "size_mb": backup.size_mb,
+        "reasons": list(decision.reasons),
+    }
+
+
+def prune_backups(
+    prune: Prune, *, api: PruneApi, event_bus: EventBus, reporter: Reporter, now: Callable[[], datetime]
+) -> PruneResult:
+    """Delete the backups that the retention does not keep; return what was done about each. A dry run deletes none.
+
+    Both lists are read to their end before anything is deleted, so that a list which fails deletes nothing. Ended at
+    any point and run again it deletes the rest of what it would have deleted, and no other backup. Raises what the API
+    raises for the lists; a deletion that fails is in the result.
+    """
+    reporter.add(**prune.log_fields)
+    instances = list(api.list_instances())
+    backups = list(api.list_backups(backup_type="manual"))
+    plan = plan_prune(prune, select=prune.select, zone=prune.zone, instances=instances, backups=backups, now=now())
+    if prune.dry_run:
+        result = PruneResult(prune, plan, plan.deletions)
+    else:
+        deleted, failed = ([], {}) if plan.refused else _delete(plan.deletions, api, reporter)
+        result = PruneResult(prune, plan, deleted, failed)
+    reporter.prune_finished(result.summary, dry_run=prune.dry_run)
+    if not prune.dry_run and (cause := event_bus.publish_prune({"version": 1, **prune.log_fields, **result.summary})):
+        reporter.not_delivered("event", cause=cause)
+    return result
+
+
+def _delete(
+    deletions: Sequence[Decision], api: PruneApi, reporter: Reporter
+) -> tuple[list[Decision], dict[str, tuple[str, str]]]:
+    """Delete backups, and report about each as soon as it is known; return those that are gone, and the failures by id.
+
+    An error that the next call would get too ends it: the others are deleted by the next prune.
+    """
+    deleted: list[Decision] = []
+    failed: dict[str, tuple[str, str]] = {}
+    batches = batched(deletions, BATCH_SIZE, strict=False)
+    for batch in batches:
+        by_id = {decision.backup.id: decision for decision in batch}
+        try:
+            result = _delete_batch(list(by_id), api)
+        except GaussDBBackupError as error:
+            reporter.deletions_stopped(error)
+            untried = [decision.backup.id for later in batches for decision in later]
+            failed |= dict.fromkeys(by_id, (error.error_code or type(error).__name__, str(error)))
+            failed |= dict.fromkeys(untried, (NOT_ATTEMPTED, "a call before it failed"))
+            break
+        for backup_id in (*result.deleted, *result.gone):
+            deleted.append(by_id[backup_id])
+            reporter.pruned(by_id[backup_id])
+        for backup_id, (code, message) in result.failed.items():
+            failed[backup_id] = code, message
+            reporter.deletion_failed(by_id[backup_id].backup, error_code=code, error_message=message)
+    return deleted, failed
+
+
+def _delete_batch(backup_ids: Sequence[str], api: PruneApi) -> BatchDeletion:
+    """Delete at most 50 backups. Where the API refuses them as a whole, each half is tried by itself.
+
+    So one backup that it objects to keeps no other. Raises what concerns all of them.
+    """
+    try:
+        return api.delete_backups(backup_ids)
+    except (FixRequest, GiveUp, InstanceBusy) as error:
+        if len(backup_ids) == 1:
+            problem = (error.error_code or type(error).__name__, str(error))
+            return BatchDeletion(failed={backup_ids[0]: problem})
+    middle = len(backup_ids) // 2
+    first, second = _delete_batch(backup_ids[:middle], api), _delete_batch(backup_ids[middle:], api)
+    return BatchDeletion(
+        deleted=first.deleted + second.deleted,
+        gone=first.gone + second.gone,
+        failed={**first.failed, **second.failed},
+    )
