@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gaussdb_backup.domain.models import Backup, BackupStatus, CreatedBackup, Instance
+from gaussdb_backup.domain.models import Backup, BackupStatus, CreatedBackup, Instance, Protection, VaultLock
 
 WHEN = datetime(2020, 7, 6, 17, 17, 5, tzinfo=UTC)
 
@@ -157,9 +157,10 @@ def test_an_odd_job_id_leaves_the_created_backup_known() -> None:
     assert CreatedBackup.model_validate({"backup": {"id": "b"}, "job_id": ["j"]}).backup.id == "b"
 
 
+WORDS = ["key", "value", "keep_days", "start_time", "lock_policy", "lock_end_time", "lock_retention_days", "x"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["9999-12-31T23:59:59-2359"]),
-    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(["key", "value", "x"]), each, max_size=3),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(WORDS), each, max_size=3),
     max_leaves=6,
 )
 
@@ -170,6 +171,91 @@ def test_whatever_a_record_with_an_id_has_besides_it_is_one(
     model: type[Backup | Instance], data: st.DataObject
 ) -> None:
     names = [field.validation_alias for field in model.model_fields.values() if isinstance(field.validation_alias, str)]
-    keys = [*names, *model.model_fields, "size", "descriprion"]
+    keys = [*names, *model.model_fields, "size", "descriprion", "backup_strategy"]
     record = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, JSON)))
     assert model.model_validate({**record, "id": "one"}).id == "one"
+
+
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [
+        ("7", 7), (7, 7), (7.0, 7), ("7,", 7), (" 732 ", 732), (0, 0), (36500, 36500),
+        (36501, None), (99999, None), (-1, None), ("", None), (None, None), (True, None), (1.5, None),
+        ("a week", None), ("\u0667", None),
+        ([7], None), ({"days": 7}, None), (10**400, None), ("nan", None),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_days_that_automatic_backups_are_kept_are_a_whole_number_or_not_known(
+    written: object, days: int | None
+) -> None:
+    instance = Instance.model_validate({"id": "i", "backup_strategy": {"keep_days": written}})
+    assert instance.automatic_keep_days == days
+
+
+def test_an_instance_has_its_creation_and_the_hour_of_its_automatic_backups() -> None:
+    strategy = {"keep_days": "7", "start_time": "18:00-19:00"}
+    record = {"id": "i", "created": "2020-07-07T01:17:05+0800", "backup_strategy": strategy}
+    instance = Instance.model_validate(record)
+    assert (instance.created, instance.automatic_start_time) == (WHEN, "18:00-19:00")
+    assert Instance.model_validate(instance.model_dump()) == instance
+
+
+@pytest.mark.parametrize(
+    "strategy", [None, "7", 7, [], ["keep_days"], {}, {"keep_days": None, "start_time": None}, True]
+)
+def test_an_instance_with_an_odd_strategy_has_unknown_automatic_backups(strategy: object) -> None:
+    instance = Instance.model_validate({"id": "i", "created": "", "backup_strategy": strategy})
+    assert (instance.created, instance.automatic_keep_days, instance.automatic_start_time) == (None, None, None)
+
+
+def test_the_hour_of_automatic_backups_is_kept_as_64_printable_characters() -> None:
+    instance = Instance.model_validate({"id": "i", "backup_strategy": {"start_time": "18\n" + "0" * 100}})
+    assert instance.automatic_start_time == "18 " + "0" * 61
+
+
+@pytest.mark.parametrize(
+    ("written", "ends_at"),
+    [
+        (1594055825, WHEN), (1594055825000, WHEN), ("1594055825000", WHEN), ("2020-07-07T01:17:05+0800", WHEN),
+        (0, None), (-1, None), (None, None), ("", None), (True, None), ("soon", None), (10**15, None), (10**400, None),
+        ([1594055825], None), (946684799, None), (4102444800000, None),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_end_of_a_vault_lock_is_a_time_or_not_known(written: object, ends_at: datetime | None) -> None:
+    assert VaultLock.model_validate({"lock_policy": True, "lock_end_time": written}).ends_at == ends_at
+
+
+@pytest.mark.parametrize(
+    ("info", "vault_lock"),
+    [
+        ({"lock_policy": True, "lock_retention_days": 30}, VaultLock(is_locked=True, retention_days=30)),
+        ({"lock_policy": "False", "lock_retention_days": 0}, VaultLock(is_locked=False, retention_days=0)),
+        ({"lock_policy": "true", "lock_retention_days": "x"}, VaultLock(is_locked=True)),
+        *(({"lock_policy": odd, "lock_retention_days": 30}, None) for odd in (None, "", "on", 1, 0, [True], {})),
+        *((odd, None) for odd in (None, {}, [], "locked", 5, True)),
+    ],
+    ids=repr,
+)
+def test_a_vault_lock_that_is_neither_on_nor_off_is_not_known(info: object, vault_lock: VaultLock | None) -> None:
+    assert Protection.model_validate({"backup_vaultlock_info": info}).vault_lock == vault_lock
+
+
+@pytest.mark.parametrize(
+    ("written", "encryption"),
+    [("on", "on"), ("OFF", "off"), (" on ", "on"), *((odd, None) for odd in (None, "", "kms", True, 1, ["on"], {}))],
+    ids=repr,
+)
+def test_encryption_is_on_or_off_or_not_known(written: object, encryption: str | None) -> None:
+    assert Protection.model_validate({"encryption_status": written}).encryption == encryption
+
+
+def test_what_protects_backups_is_read_again_as_it_was() -> None:
+    protection = Protection(vault_lock=VaultLock(is_locked=True, retention_days=30, ends_at=WHEN), encryption="on")
+    assert Protection.model_validate(protection.model_dump()) == protection
+
+
+@given(st.dictionaries(st.sampled_from(["backup_vaultlock_info", "encryption_status", "x"]), JSON))
+def test_whatever_the_api_returns_about_protection_is_a_value_or_not_known(body: dict[str, Any]) -> None:
+    assert Protection.model_validate(body) is not None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeIs
 
-from gaussdb_backup.domain.models import EARLIEST, LATEST
 from gaussdb_backup.domain.validation import parse_object, shorten
+from gaussdb_backup.domain.vendor_values import EARLIEST, LATEST
 from gaussdb_backup.errors import FieldProblem, GaussDBBackupError, InvalidRequest
 
 SCHEDULED_TIME_ATTRIBUTE = "ScheduledTime"

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from gaussdb_backup.domain.models import EARLIEST, LATEST
 from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, FIELDS, find_template_problems
 from gaussdb_backup.domain.validation import Strict, parse_strictly
+from gaussdb_backup.domain.vendor_values import EARLIEST, LATEST
 from gaussdb_backup.errors import FieldProblem, InvalidRequest
 
 MAX_AHEAD, MAX_AGE = timedelta(minutes=5), timedelta(days=31)

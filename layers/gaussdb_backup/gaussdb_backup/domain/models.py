@@ -5,28 +5,27 @@ none of that may ever stop a backup; only a record without a usable id is refuse
 in `backup_request.py` and `plan.py`.
 """
 
-import math
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from gaussdb_backup.domain.vendor_values import Days, Flag, Id, Instant, Name, Number, Switch, Text, Timestamp, Word
 
 PAGE_SIZE = 100
 """Records on a page of a list, the most there may be (docs/reference/gaussdb_api.md, "Times and paging")."""
-
-
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Between these lie all times that mean something; one outside was never meant, and breaks arithmetic with times."""
-MAX_NUMBER = 1e15
-"""A greater number than this is no size of anything, and CloudWatch would refuse it."""
-MAX_TEXT = 256
-"""Characters that are kept of a text of the vendor's: a description has no more."""
-MAX_WORD = 64
-"""Printable characters that are kept of a word of the vendor's, which is logged as it is."""
 
 
 class Frozen(BaseModel):
@@ -60,64 +59,6 @@ def _parse_status(word: object) -> BackupStatus:
         return BackupStatus(str(word).strip().upper())
     except ValueError:
         return BackupStatus.UNKNOWN
-
-
-def _parse_instant(value: object) -> datetime | None:
-    """Parse `yyyy-mm-ddThh:mm:ss+0800` and similar forms as UTC; anything else is unknown (`None`), not an error.
-
-    A time without an offset is taken as UTC; the vendor's documents print some with `_0800` for `+0800`.
-    """
-    try:
-        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(_repair_offset(value))
-        instant = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return instant if EARLIEST <= instant < LATEST else None
-
-
-def _repair_offset(value: object) -> str:
-    return re.sub(r"_(\d{4})$", r"+\1", value.strip()) if isinstance(value, str) else ""
-
-
-def _parse_number(value: object) -> float | None:
-    """Parse a count of something; what is negative, not finite or absurd is unknown."""
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and 0 <= number <= MAX_NUMBER else None
-
-
-def _parse_text(value: object) -> str | None:
-    return None if value in (None, "") else _clean(str(value))[:MAX_TEXT]
-
-
-def _parse_name(value: object) -> str:
-    return _parse_text(value) or ""
-
-
-def _parse_id(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("neither a text nor a number")  # noqa: TRY004 - pydantic collects ValueError only
-    return _clean(str(value))
-
-
-def _clean(text: str) -> str:
-    """Replace the halves of characters that JSON may have, since no UTF-8 has them."""
-    return text.encode(errors="replace").decode()
-
-
-def _parse_word(value: object) -> str | None:
-    text = _parse_text(value)
-    return None if text is None else "".join(c if c.isprintable() else " " for c in text)[:MAX_WORD]
-
-
-Id = Annotated[str, BeforeValidator(_parse_id), Field(min_length=1)]
-Instant = Annotated[datetime | None, BeforeValidator(_parse_instant)]
-Number = Annotated[float | None, BeforeValidator(_parse_number)]
-Name = Annotated[str, BeforeValidator(_parse_name)]
-Text = Annotated[str | None, BeforeValidator(_parse_text)]
-Word = Annotated[str | None, BeforeValidator(_parse_word)]
 
 
 class Backup(Frozen):
@@ -158,9 +99,14 @@ class CreatedBackup(Frozen):
 
 
 class BatchDeletion(Frozen):
-    """The result of a batch deletion: the deleted ids, and for each other id the API's (code, message)."""
+    """The result of a batch deletion, in which each requested id is once.
+
+    It is `deleted`, it was `gone` before, or it has `failed` with the API's (code, message). A code or a message that
+    is missing or malformed is an empty text.
+    """
 
     deleted: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     failed: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
 
 
@@ -174,12 +120,51 @@ def _parse_tags(value: object) -> dict[str, str]:
 
 
 class Instance(Frozen):
-    """One database instance. `status` is in capitals (docs/reference/gaussdb_api.md, "Listing instances")."""
+    """One database instance. `status` is in capitals (docs/reference/gaussdb_api.md, "Listing instances").
+
+    `created` is UTC. Automatic backups are kept for `automatic_keep_days` days, and begin within the hour
+    `automatic_start_time`, such as `18:00-19:00` UTC; `None` means that the API did not say so.
+    """
 
     id: Id
     name: Name = ""
     status: Annotated[str, BeforeValidator(lambda word: str(word or "").strip().upper())] = ""
     tags: Annotated[Mapping[str, str], BeforeValidator(_parse_tags)] = Field(default_factory=dict)
+    created: Instant = None
+    automatic_keep_days: Days = Field(
+        default=None, validation_alias=AliasChoices("automatic_keep_days", AliasPath("backup_strategy", "keep_days"))
+    )
+    automatic_start_time: Word = Field(
+        default=None, validation_alias=AliasChoices("automatic_start_time", AliasPath("backup_strategy", "start_time"))
+    )
+
+
+class VaultLock(Frozen):
+    """The vault lock of an instance's backups: whether it is on, for how many days each backup is kept, and its end.
+
+    Source: docs/reference/gaussdb_api.md, "Protection of backups".
+    """
+
+    retention_days: Days = Field(default=None, validation_alias=AliasChoices("retention_days", "lock_retention_days"))
+    is_locked: Flag = Field(validation_alias=AliasChoices("is_locked", "lock_policy"))
+    ends_at: Timestamp = Field(default=None, validation_alias=AliasChoices("ends_at", "lock_end_time"))
+
+
+def _parse_vault_lock(value: object) -> VaultLock | None:
+    """Parse a vault lock; one that is neither on nor off is not known."""
+    try:
+        return VaultLock.model_validate(value)
+    except ValidationError:
+        return None
+
+
+class Protection(Frozen):
+    """What protects an instance's backups; `None` for what is not known."""
+
+    vault_lock: Annotated[VaultLock | None, BeforeValidator(_parse_vault_lock)] = Field(
+        default=None, validation_alias=AliasChoices("vault_lock", "backup_vaultlock_info")
+    )
+    encryption: Switch = Field(default=None, validation_alias=AliasChoices("encryption", "encryption_status"))
 
 
 class AccessKey(Frozen):

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from gaussdb_backup.domain.models import EARLIEST, LATEST, AccessKey, PasswordUser
+from gaussdb_backup.domain.models import AccessKey, PasswordUser
+from gaussdb_backup.domain.vendor_values import EARLIEST, LATEST
 from gaussdb_backup.errors import FailedApiCall, TryLater
 from gaussdb_backup.huawei import signing
 from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from gaussdb_backup.domain.models import EARLIEST, LATEST
+from gaussdb_backup.domain.vendor_values import EARLIEST, LATEST
 from gaussdb_backup.errors import (
     CredentialsRefused,
     FailedApiCall,
