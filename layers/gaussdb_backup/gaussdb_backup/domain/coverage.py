@@ -11,8 +11,9 @@ from enum import StrEnum
 from statistics import median
 from typing import Any, Literal
 
-from gaussdb_backup.domain.models import Backup, BackupStatus, Frozen, Instance, Instant, Number, Protection
+from gaussdb_backup.domain.models import Backup, BackupStatus, Frozen, Instance, Protection
 from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
+from gaussdb_backup.domain.vendor_values import Instant, Number
 
 BUILDING_LIMIT = timedelta(hours=24)
 """A backup that began longer ago and has not ended is not being made any more; no deadline of tracking is later."""
@@ -125,7 +126,8 @@ class NextPrune(Frozen):
 class Coverage(Frozen):
     """How the instances of one project are covered at one time.
 
-    `instances` are the audited ones, worst first. `not_found` are ids that the audit selects and the project does not
+    `instances` are the audited ones, worst first; `unselected` are the others that the project has, which nobody is
+    notified of. `not_found` are ids that the audit selects and the project does not
     have. `orphans` have most backups first. `catch_up` are the instances of which one backup was requested. `report` is
     the address of the page, `None` where none was stored. `remarks` name what could not be found out.
     """
@@ -143,6 +145,7 @@ class Coverage(Frozen):
     uncovered: int
     states: Mapping[State, int]
     instances: tuple[InstanceCoverage, ...]
+    unselected: tuple[InstanceCoverage, ...] = ()
     not_found: tuple[str, ...] = ()
     orphans: tuple[Orphans, ...] = ()
     catch_up: tuple[str, ...] = ()
@@ -152,7 +155,9 @@ class Coverage(Frozen):
 
     def to_json(self) -> dict[str, Any]:
         """Return the response of a direct invoke: of more instances than Lambda returns, the worst ones."""
-        return self.model_copy(update={"instances": self.instances[:MAX_LISTED]}).model_dump(mode="json")
+        unselected = self.unselected[: max(MAX_LISTED - len(self.instances), 0)]
+        listed = {"instances": self.instances[:MAX_LISTED], "unselected": unselected}
+        return self.model_copy(update=listed).model_dump(mode="json")
 
     @property
     def oldest_age(self) -> timedelta | None:
@@ -268,9 +273,8 @@ def _describe(
     else:
         clauses = [f"its last good backup is {_span(age)} old, of at most {_span(by.max_age)}"]
     if failed := sum(backup.status is BackupStatus.FAILED for backup in since):
-        clauses.append(
-            f"{failed} attempt{'s' if failed > 1 else ''} since failed" if age is not None else f"{failed} failed"
-        )
+        since_then = "" if age is None else " since"
+        clauses.append(f"{failed} attempt{'s' if failed > 1 else ''}{since_then} failed")
     if building:
         clauses.append(f"one is being made for {_span(by.now - _begin(building[0]))}")
     old = [backup for backup in since if not backup.status.is_final and backup not in building]

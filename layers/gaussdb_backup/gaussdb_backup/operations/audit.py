@@ -106,15 +106,19 @@ def audit_backups(
     inventory = list(api.list_instances())
     manual = list(api.list_backups(backup_type="manual"))
     started_at = now()
-    selected = [one for one in inventory if audit.select.matches(one) and not is_drill(one)]
-    automatic = _list_automatic(audit, api, started_at)
-    measured = measure_instances(selected, [*manual, *automatic], audit.yardstick(now=started_at))
+    backups = [*manual, *_list_automatic(audit, api, started_at)]
+    lasting = [one for one in inventory if not is_drill(one)]
+    selected = [one for one in lasting if audit.select.matches(one)]
+    others = [one for one in lasting if not audit.select.matches(one)]
+    by = audit.yardstick(now=started_at)
+    measured, unselected = measure_instances(selected, backups, by), measure_instances(others, backups, by)
     decisions, refusals = _catch_up(audit, measured, inventory, queue)
     reporter.catch_up_decided(decisions, refusals)
     protected, remarks = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
     coverage = _make_coverage(audit, protected, inventory, manual, started_at)
     sent = [one.instance_id for one in decisions if one.request and one.instance_id not in refusals]
-    coverage = coverage.model_copy(update={"catch_up": tuple(sent), "remarks": tuple(remarks)})
+    found = {"catch_up": tuple(sent), "unselected": tuple(unselected), "remarks": tuple(remarks)}
+    coverage = coverage.model_copy(update=found)
     coverage = _deliver(coverage, reports, event_bus, reporter)
     if refusals:
         causes = ", ".join(sorted(set(refusals.values())))
