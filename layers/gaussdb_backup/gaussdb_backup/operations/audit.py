@@ -34,7 +34,9 @@ class AuditApi(Protocol):
     def list_instances(self) -> Iterable[Instance]:
         """List the instances of the project."""
 
-    def list_backups(self, *, backup_type: str, begin_time: datetime | None = None) -> Iterable[Backup]:
+    def list_backups(
+        self, *, backup_type: str, begin_time: datetime | None = None, with_instance_names: bool = False
+    ) -> Iterable[Backup]:
         """List the backups of the project that began at or after `begin_time`."""
 
     def show_vault_lock(self, instance_id: str) -> VaultLock | None:
@@ -104,7 +106,7 @@ def audit_backups(
     """
     reporter.add(**audit.log_fields)
     inventory = list(api.list_instances())
-    manual = list(api.list_backups(backup_type="manual"))
+    manual = list(api.list_backups(backup_type="manual", with_instance_names=True))
     started_at = now()
     backups = [*manual, *_list_automatic(audit, api, started_at)]
     lasting = [one for one in inventory if not is_drill(one)]
