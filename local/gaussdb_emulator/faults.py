@@ -53,9 +53,9 @@ class Fault:
     Operations: create, list, delete, batch_delete, instances, instance, vault_lock, encryption, jobs, token, projects.
     `api_prefix` is one of mysql/v3, v3, v3.1, iam.
 
-    A fault leaves the first `after` requests alone, and is then applied at most `times` times (`None`: no limit), within
-    `for_seconds` of the cloud's clock after it was added (`None`: until removed), to a random `share` of the requests
-    (1.0: all).
+    A fault leaves the first `after` requests alone, and is then applied at most `times` times (`None`: no limit),
+    within `for_seconds` of the cloud's clock after it was added (`None`: until removed), to a random `share` of the
+    requests (1.0: all).
     With `after_commit` the operation is done first, and the fault is applied only if it succeeded.
     """
 

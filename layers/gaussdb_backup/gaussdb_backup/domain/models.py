@@ -101,9 +101,9 @@ class CreatedBackup(Frozen):
 class BatchDeletion(Frozen):
     """The result of a batch deletion, in which each requested id is once.
 
-    It is `deleted`, it was `gone` before, or it is `deferred` or has `failed`, with the API's (code, message). A code or
-    a message that is missing or malformed is an empty text. A deferred one cannot be deleted now: it is being deleted
-    already, built, or restored from.
+    It is `deleted`, it was `gone` before, or it is `deferred` or has `failed`, with the API's (code, message): a text
+    that is missing or malformed is empty. A deferred one cannot be deleted now: it is being deleted already, built, or
+    restored from.
     """
 
     deleted: tuple[str, ...] = ()
