@@ -33,30 +33,42 @@ def backup(hours: float | None, status: str = "COMPLETED", **fields: Any) -> Bac
     return Backup.model_validate({"begin_time": begin, "end_time": end, **given})
 
 
+def old(age: str, *more: str) -> str:
+    return ", ".join([f"its last good backup is {age} old, of at most 26 h", *more])
+
+
+def none(*more: str) -> str:
+    return ", ".join(["it has no good backup", "it exists for 327 days", *more])
+
+
 @pytest.mark.parametrize(
     ("backups", "state", "reason"),
     [
-        ([backup(4)], "ok", "its last good backup is 4 h old, of at most 26 h"),
-        ([backup(26)], "ok", "its last good backup is 26 h old, of at most 26 h"),
-        ([backup(26.01)], "late", "its last good backup is 26 h old, of at most 26 h"),
-        ([backup(80)], "late", "its last good backup is 3 days old, of at most 26 h"),
-        ([backup(30), backup(1, "BUILDING")], "building", "its last good backup is 30 h old, of at most 26 h, one is being made for 60 min"),
-        ([backup(30), backup(2, "FAILED")], "failing", "its last good backup is 30 h old, of at most 26 h, 1 attempt since failed"),
-        ([backup(30), backup(20, "FAILED"), backup(2, "FAILED")], "failing", "its last good backup is 30 h old, of at most 26 h, 2 attempts since failed"),
-        ([backup(30), backup(40, "FAILED")], "late", "its last good backup is 30 h old, of at most 26 h"),
-        ([backup(30), backup(3, "FAILED"), backup(1, "BUILDING")], "building", "its last good backup is 30 h old, of at most 26 h, 1 attempt since failed, one is being made for 60 min"),
-        ([backup(50), backup(25, "BUILDING")], "late", "its last good backup is 50 h old, of at most 26 h, one has not ended for 25 h (BUILDING)"),
-        ([backup(50), backup(25, "HALTED")], "late", "its last good backup is 50 h old, of at most 26 h, one has not ended for 25 h (HALTED)"),
-        ([backup(50), backup(3, "HALTED")], "building", "its last good backup is 50 h old, of at most 26 h, one is being made for 3 h"),
-        ([], "never", "it has no good backup, it exists for 327 days, none was ever attempted: check that a plan selects it"),
-        ([backup(3, "FAILED")], "never", "it has no good backup, it exists for 327 days, 1 attempt failed"),
-        ([backup(3, "BUILDING")], "never", "it has no good backup, it exists for 327 days, one is being made for 3 h"),
-        ([backup(None)], "never", "it has no good backup, it exists for 327 days, none was ever attempted: check that a plan selects it"),
-        ([backup(-1)], "never", "it has no good backup, it exists for 327 days, none was ever attempted: check that a plan selects it"),
-        ([backup(-0.1)], "ok", "its last good backup is 0 min old, of at most 26 h"),
-        ([backup(4, "AVAILABLE")], "ok", "its last good backup is 4 h old, of at most 26 h"),
+        ([backup(4)], "ok", old("4 h")),
+        ([backup(26)], "ok", old("26 h")),
+        ([backup(26.01)], "late", old("26 h")),
+        ([backup(80)], "late", old("3 days")),
+        ([backup(30), backup(1, "BUILDING")], "building", old("30 h", "one is being made for 60 min")),
+        ([backup(30), backup(2, "FAILED")], "failing", old("30 h", "1 attempt since failed")),
+        ([backup(30), backup(20, "FAILED"), backup(2, "FAILED")], "failing", old("30 h", "2 attempts since failed")),
+        ([backup(30), backup(40, "FAILED")], "late", old("30 h")),
+        (
+            [backup(30), backup(3, "FAILED"), backup(1, "BUILDING")],
+            "building",
+            old("30 h", "1 attempt since failed, one is being made for 60 min"),
+        ),
+        ([backup(50), backup(25, "BUILDING")], "late", old("50 h", "one has not ended for 25 h (BUILDING)")),
+        ([backup(50), backup(25, "HALTED")], "late", old("50 h", "one has not ended for 25 h (HALTED)")),
+        ([backup(50), backup(3, "HALTED")], "building", old("50 h", "one is being made for 3 h")),
+        ([], "never", none("none was ever attempted: check that a plan selects it")),
+        ([backup(3, "FAILED")], "never", none("1 attempt failed")),
+        ([backup(3, "BUILDING")], "never", none("one is being made for 3 h")),
+        ([backup(None)], "never", none("none was ever attempted: check that a plan selects it")),
+        ([backup(-1)], "never", none("none was ever attempted: check that a plan selects it")),
+        ([backup(-0.1)], "ok", old("0 min")),
+        ([backup(4, "AVAILABLE")], "ok", old("4 h")),
     ],
-)  # fmt: skip
+)
 def test_the_state_of_an_instance_and_its_reason(backups: list[Backup], state: str, reason: str) -> None:
     measured = measure_instance(INSTANCE, backups, BY)
     assert (measured.state, measured.reason) == (state, reason)
@@ -110,7 +122,10 @@ def test_a_day_is_one_of_the_zone(now: datetime, backups: list[str], days: str) 
 
 
 def test_the_usual_duration_is_that_of_the_backups_before_the_last_one() -> None:
-    backups = [backup(24 * day, end_time=NOW - timedelta(hours=24 * day) + timedelta(minutes=took)) for day, took in ((1, 90), (2, 10), (3, 14), (4, 12))]  # fmt: skip
+    backups = [
+        backup(24 * day, end_time=NOW - timedelta(days=day) + timedelta(minutes=took))
+        for day, took in ((1, 90), (2, 10), (3, 14), (4, 12))
+    ]
     measured = measure_instance(INSTANCE, backups, BY)
     assert measured.durations_seconds == (720, 840, 600, 5400)
     assert measured.usual_duration_seconds == 720
