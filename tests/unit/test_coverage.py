@@ -216,8 +216,8 @@ def test_a_digest_has_the_counts_and_the_worst_ten() -> None:
     assert (digest["outcome"], digest["audited"], digest["uncovered"]) == ("uncovered", 13, 12)
     assert len(digest["worst"]) == len(digest["lines"]) == 10
     assert digest["lines"]["line_1"] == (
-        "never: db-0 (00000000000000000000000000000000in07): it has no good backup, none was ever attempted: check that "
-        "a plan selects it"
+        "never: db-0 (00000000000000000000000000000000in07): it has no good backup, none was ever attempted: check "
+        "that a plan selects it"
     )
     assert digest["oldest_age_hours"] == 4
 
