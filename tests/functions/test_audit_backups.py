@@ -12,7 +12,7 @@ from gaussdb_backup.domain.coverage import Coverage
 from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
 from local.aws_emulator import Context
-from local.gaussdb_emulator import PastBackup
+from local.gaussdb_emulator import Effect, Fault, PastBackup
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
 
@@ -219,13 +219,33 @@ def test_what_protects_the_backups_is_read_and_shown(deployment: Deployment) -> 
     assert response["remarks"] == []
 
 
-def test_an_audit_without_permission_to_read_the_protection_is_one_all_the_same(deployment: Deployment) -> None:
+def test_an_audit_without_permission_to_read_one_kind_of_protection_reads_the_other(deployment: Deployment) -> None:
     cover_all(deployment)
-    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="vault_lock", status=403, code="DBS.200010"))
+    deployment.cloud.change_instance(ORDERS, encryption="on")
+    deployment.cloud.add_fault(Fault(operation="vault_lock", status=403, code="DBS.200010"))
     response = deployment.invoke("audit_backups", audit())
-    assert response["audited"] == 3
+    orders = next(one for one in response["instances"] if one["instance_id"] == ORDERS)
+    assert orders["protection"] == {"vault_lock": None, "encryption": "on"}
     [remark] = response["remarks"]
-    assert remark.startswith("vault lock and encryption were read for 0 of 3 instances: ")
+    assert remark.startswith("vault lock of 0 of 3 instances was read: ")
+    assert len(deployment.cloud.calls("vault_lock")) == 1
+    assert deployment.count("ConnectionUnusable") == 0
+
+
+def test_the_protection_of_a_large_project_is_read_while_there_is_time(deployment: Deployment) -> None:
+    cover_all(deployment)
+    response = deployment.invoke("audit_backups", audit(), milliseconds_left=4_000)
+    assert response["audited"] == 3
+    deployment.cloud.add_fault(Fault(operation="vault_lock", effect=Effect.SLOW, seconds=1.2))
+    slow = deployment.invoke("audit_backups", audit(), milliseconds_left=4_500)
+    assert slow["audited"] == 3
+    assert any("instances was read: " in remark for remark in slow["remarks"])
+
+
+def test_an_audit_that_does_not_ask_for_the_protection_reads_none(deployment: Deployment) -> None:
+    response = deployment.invoke("audit_backups", audit(read_protection=False))
+    assert {one["protection"] for one in response["instances"]} == {None}
+    assert not deployment.cloud.calls("vault_lock")
 
 
 def test_the_page_is_stored_once_for_each_run_and_is_the_same_value(deployment: Deployment) -> None:
@@ -289,7 +309,7 @@ def test_a_project_that_lists_no_instance_is_no_covered_one(deployment: Deployme
 
 
 def test_a_list_that_fails_requests_and_reports_nothing(deployment: Deployment) -> None:
-    deployment.cloud.add_fault(gaussdb_emulator.Fault(operation="list"))
+    deployment.cloud.add_fault(Fault(operation="list"))
     with pytest.raises(TryLater):
         deployment.invoke("audit_backups", audit(catch_up=True))
     assert requests(deployment) == []
