@@ -7,7 +7,7 @@ Over a socket: `with serve(Cloud(fleet)) as running: running.url`.
 from .app import create_app
 from .backups import Backup
 from .faults import Effect, Fault, lost_response, removed_api_prefix, throttled, unavailable
-from .fleet import AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules, example_fleet, read_fleet
+from .fleet import AccessKey, Fleet, IamUser, Instance, PastBackup, Project, Rules, VaultLock, example_fleet, read_fleet
 from .request import LoggedRequest
 from .responses import ConnectionDropped, ResponseTooLate
 from .server import Running, serve
@@ -16,6 +16,7 @@ from .transport import EmulatorTransport
 
 __all__ = [
     "AccessKey", "Backup", "Cloud", "ConnectionDropped", "Effect", "EmulatorTransport", "Fault", "Fleet", "IamUser",
-    "Instance", "LoggedRequest", "PastBackup", "Project", "ResponseTooLate", "Rules", "Running", "create_app",
+    "Instance", "LoggedRequest", "PastBackup", "Project", "ResponseTooLate", "Rules", "Running", "VaultLock",
+    "create_app",
     "example_fleet", "lost_response", "read_fleet", "removed_api_prefix", "serve", "throttled", "unavailable",
 ]  # fmt: skip

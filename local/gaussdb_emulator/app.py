@@ -25,6 +25,19 @@ _ROUTES: tuple[tuple[str, ApiPrefix, str, str], ...] = (
     ("GET", "v3.1", "instances", "instances"),
     ("GET", "v3", "instances/<instance_id>", "instance"),
     ("GET", "v3.1", "instances/<instance_id>", "instance"),
+    ("GET", "v3", "instances/<instance_id>/backups/vault-lock", "vault_lock"),
+    ("GET", "v3", "instances/<instance_id>/backups/encryption", "encryption"),
+    *(
+        (method, "v3", path, "change_protection")
+        for method, path in (
+            ("POST", "instances/backups/policy"),
+            ("PUT", "instances/<instance_id>/backups/policy/update"),
+            ("PUT", "instances/<instance_id>/backups/advanced-policy"),
+            ("PUT", "instances/<instance_id>/backups/offsite-policy"),
+            ("PUT", "instances/<instance_id>/backups/vault-lock"),
+            ("POST", "instances/<instance_id>/backups/encryption"),
+        )
+    ),
     ("GET", "mysql/v3", "jobs", "jobs"),
     ("GET", "v3", "jobs", "jobs"),
 )

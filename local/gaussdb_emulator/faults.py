@@ -50,8 +50,10 @@ _CREATING = frozenset({Effect.LAG, Effect.STAY_BUILDING, Effect.END_AS})
 class Fault:
     """One fault. A criterion that is `None` matches anything; `*` matches every operation.
 
-    Operations: create, list, delete, batch_delete, instances, instance, jobs, token, projects. `api_prefix` is one of
-    mysql/v3, v3, v3.1, iam. A fault is applied at most `times` times (`None`: no limit), within `for_seconds` of the
+    Operations: create, list, delete, batch_delete, instances, instance, vault_lock, encryption, jobs, token, projects.
+    `api_prefix` is one of mysql/v3, v3, v3.1, iam.
+
+    A fault is applied at most `times` times (`None`: no limit), within `for_seconds` of the
     cloud's clock after it was added (`None`: until removed), to a random `share` of the requests (1.0: all).
     With `after_commit` the operation is done first, and the fault is applied only if it succeeded.
     """

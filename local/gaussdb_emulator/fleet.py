@@ -46,11 +46,34 @@ class IamUser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class VaultLock:
+    """A vault lock: for `retention_days` from `starts_at`, no manual backup of its instance is deleted.
+
+    That the days are those of the lock, not of each backup, is unconfirmed (docs/reference/gaussdb_api.md,
+    "Protection of backups").
+    """
+
+    retention_days: int
+    starts_at: AwareDatetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """When backups may be deleted again."""
+        return self.starts_at + timedelta(days=self.retention_days)
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Whether it keeps backups from deletion now."""
+        return self.starts_at <= now < self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Instance:
-    """One database instance, and how its backups end.
+    """One database instance, how its backups end, and how they are kept.
 
     `status` is one of docs/reference/gaussdb_api.md, "Listing instances". A backup takes `backup_seconds`, then has
     the status `backup_ends` (COMPLETED, FAILED, AVAILABLE, or one that the vendor may add); with `None` it never ends.
+    Without `created` the list has no such field, as while an instance is made. `automatic_keep_days` and
+    `automatic_start_time` are those of its automatic backups, which the emulator does not make.
     """
 
     id: str
@@ -63,6 +86,10 @@ class Instance:
     size_mb: float = 512.5
     version: str = "8.0"
     created: AwareDatetime | None = None
+    automatic_keep_days: int | None = 7
+    automatic_start_time: str = "18:00-19:00"
+    encryption: Literal["on", "off"] = "off"
+    vault_lock: VaultLock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -101,6 +128,7 @@ class Rules:
     unknown_instance: tuple[int, str] = (404, "DBS.200045")
     missing_backup: tuple[int, str] = (404, "DBS.201010")
     automatic_backup: tuple[int, str] = (400, "DBS.201204")
+    locked_backup: tuple[int, str] = (400, "DBS.201208")
     no_permission: tuple[int, str] = (403, "DBS.200010")
     job_lag_seconds: float = 5.0
     deletion_seconds: float = 15.0

@@ -8,7 +8,8 @@ from .state import Cloud
 
 # The name in a custom policy (version 1.1), then that in an identity policy; either is enough. Source: each operation
 # in docs/reference/gaussdb_api.md, under "Permission". Backups are listed with a permission for backups only: the
-# vendor also names the one for listing instances, and whether that is enough is not known ("Unconfirmed" there).
+# vendor also names the one for listing instances, and whether that is enough is not known ("Unconfirmed" there). Nor
+# is the permission for showing a vault lock: this is the one for showing the policy of automatic backups.
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "create": ("gaussdb:backup:create", "gaussdbformysql:backup:create"),
     "list": ("gaussdb:backup:list", "gaussdbformysql:backup:list"),
@@ -16,6 +17,8 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "batch_delete": ("gaussdb:backup:delete", "gaussdbformysql:backup:delete"),
     "instances": ("gaussdb:instance:list", "gaussdbformysql:instance:list"),
     "instance": ("gaussdb:instance:list", "gaussdbformysql:instance:list"),
+    "vault_lock": ("gaussdb:backup:list", "gaussdbformysql:backup:listPolicy"),
+    "encryption": ("gaussdb:backup:encrypt", "gaussdbformysql:backup:encrypt"),
     "jobs": ("gaussdbformysql:task:list",),
 }
 """Operations that are not listed need none."""

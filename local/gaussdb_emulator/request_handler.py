@@ -11,6 +11,7 @@ from .operations.delete_backups import delete_backup, delete_backups
 from .operations.list_backups import list_backups
 from .operations.list_instances import list_instances, show_instance
 from .operations.list_projects import list_projects
+from .operations.protection import refuse_change, show_encryption, show_vault_lock
 from .operations.show_job import show_job
 from .request import LoggedRequest, Request
 from .responses import ApiError, ConnectionDropped, Response, ResponseTooLate, gateway_error
@@ -23,6 +24,9 @@ _OPERATIONS: dict[str, Callable[[Cloud, Request], Response]] = {
     "batch_delete": delete_backups,
     "instances": list_instances,
     "instance": show_instance,
+    "vault_lock": show_vault_lock,
+    "encryption": show_encryption,
+    "change_protection": refuse_change,
     "jobs": show_job,
     "token": create_token,
 }

@@ -12,6 +12,8 @@ from local import gaussdb_emulator
 from tests.helpers.clock import RUN, Clock
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK, Source, by_key, by_password, make_api, make_cloud
 
+NOT_IDS = ["", ".", "..", "a/b", "../backups", "a?b", "a#b", "a b", "a%2Fb", "a\n", "ü", "x" * 65, "\ud800"]
+
 
 @pytest.mark.parametrize("version", ["mysql/v3", "v3"])
 def test_a_backup_is_created_on_either_path(version: str) -> None:
@@ -112,22 +114,13 @@ def test_a_backup_is_deleted_on_the_successors_path() -> None:
     assert cloud.calls("delete")[0].path.startswith("/v3/")
 
 
-def test_a_batch_deletion_returns_what_was_deleted_and_what_was_not() -> None:
+@pytest.mark.parametrize("odd", NOT_IDS, ids=repr)
+def test_an_id_that_would_be_another_path_is_refused_before_any_call(odd: str) -> None:
     cloud = make_cloud(Clock())
-    manual, auto = cloud.add_backups(
-        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="old", begin_time=RUN - timedelta(days=1)),
-        gaussdb_emulator.PastBackup(instance_id=ORDERS, name="auto", type="auto", begin_time=RUN - timedelta(days=1)),
-    )
-    response = make_api(cloud).delete_backups([manual, auto, "unknown"])
-    assert response.deleted == (manual,)
-    assert {id_: code for id_, (code, _) in response.failed.items()} == {auto: "DBS.201204", "unknown": "DBS.201203"}
-
-
-@pytest.mark.parametrize("number", [0, 51])
-def test_a_batch_deletion_has_one_to_fifty_backups(number: int) -> None:
-    cloud = make_cloud(Clock())
-    with pytest.raises(InvalidRequest, match=f"1 to 50 backups; got {number}"):
-        make_api(cloud).delete_backups(["x"] * number)
+    api = make_api(cloud)
+    for call in (api.delete_backup, api.show_vault_lock, api.show_backup_encryption):
+        with pytest.raises(InvalidRequest, match="expected an id of at most 64 letters, digits, - and _; got"):
+            call(odd)
     assert cloud.requests == []
 
 

@@ -1,13 +1,13 @@
 """Create, list, delete and track backups in the emulator, with a clock that the tests move."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
 
-from local.gaussdb_emulator import Cloud, EmulatorTransport, Fleet, Instance, PastBackup, Rules, create_app
+from local.gaussdb_emulator import Cloud, EmulatorTransport, Fleet, Instance, PastBackup, Rules, VaultLock, create_app
 from tests.helpers.clock import Clock
 from tests.helpers.gaussdb import PROJECT
 
@@ -326,6 +326,91 @@ def test_a_batch_of_fifty_is_accepted(client: httpx.Client, cloud: Cloud) -> Non
     ids = cloud.add_backups(*(past(f"old-{number}", 1) for number in range(50)))
     response = client.request("DELETE", f"{V3}/backups", json={"backup_ids": ids})
     assert response.json() == {"success_count": 50, "failed_count": 0, "failed_results": []}
+
+
+def delete_all(client: httpx.Client, ids: list[str]) -> dict[str, Any]:
+    response = client.request("DELETE", f"{V3}/backups", json={"backup_ids": ids})
+    assert response.status_code == 200
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def codes_of(document: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(each["backup_id"], each["error_code"]) for each in document["failed_results"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param({"type": "auto"}, "DBS.201204", id="automatic"),
+        pytest.param({"type": "auto", "status": None}, "DBS.201204", id="automatic and being built"),
+        pytest.param({"status": None}, "DBS.201208", id="being built"),
+        pytest.param({"held": True}, "DBS.201208", id="held"),
+        pytest.param({"status": "COMPLETED"}, None, id="completed"),
+        pytest.param({"status": "AVAILABLE"}, None, id="available"),
+        pytest.param({"status": "FAILED"}, None, id="failed"),
+    ],
+)
+def test_a_batch_reports_each_backup_that_it_keeps(
+    client: httpx.Client, cloud: Cloud, clock: Clock, fields: dict[str, Any], code: str | None
+) -> None:
+    backup_id, other = cloud.add_backups(past("one", 1, **fields), past("other", 2))
+    document = delete_all(client, [backup_id, other])
+    assert codes_of(document) == ([] if code is None else [(backup_id, code)])
+    assert (document["success_count"], document["failed_count"]) == ((2, 0) if code is None else (1, 1))
+    clock.move(seconds=15)
+    assert [each.id for each in cloud.backups(ORDERS)] == ([] if code is None else [backup_id])
+
+
+def test_a_backup_that_is_being_deleted_is_refused_and_a_deleted_one_is_missing(
+    client: httpx.Client, cloud: Cloud, clock: Clock
+) -> None:
+    (backup_id,) = cloud.add_backups(past("old", 1))
+    assert codes_of(delete_all(client, [backup_id, backup_id])) == [(backup_id, "DBS.201208")]
+    clock.move(seconds=15)
+    assert codes_of(delete_all(client, [backup_id])) == [(backup_id, "DBS.201203")]
+
+
+def test_a_batch_does_not_reach_the_backups_of_another_project(cloud: Cloud) -> None:
+    (backup_id,) = cloud.add_backups(past("ours", 1))
+    other = "1" * 32
+    headers = {"X-Auth-Token": cloud.issue_token(other)}
+    with httpx.Client(
+        transport=EmulatorTransport(create_app(cloud)), base_url="https://gaussdb.test", headers=headers
+    ) as client:
+        response = client.request("DELETE", f"/v3/{other}/backups", json={"backup_ids": [backup_id]})
+    assert codes_of(response.json()) == [(backup_id, "DBS.201203")]
+    assert cloud.status_of(backup_id) == "COMPLETED"
+
+
+def test_a_vault_lock_keeps_manual_backups_until_it_ends(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+    lock = VaultLock(retention_days=7, starts_at=clock.now - timedelta(days=6))
+    cloud.change_instance(ORDERS, vault_lock=lock)
+    cloud.set_rules(Rules(locked_backup=(403, "DBS.999999")))
+    (backup_id,) = cloud.add_backups(past("old", 1))
+    assert error_of(client.delete(f"{V3}/backups/{backup_id}")) == (403, "DBS.999999")
+    assert codes_of(delete_all(client, [backup_id])) == [(backup_id, "DBS.999999")]
+    clock.move(days=1)
+    assert client.delete(f"{V3}/backups/{backup_id}").status_code == 200
+
+
+def test_a_vault_lock_that_has_not_begun_keeps_nothing(client: httpx.Client, cloud: Cloud, clock: Clock) -> None:
+    cloud.change_instance(ORDERS, vault_lock=VaultLock(retention_days=7, starts_at=clock.now + timedelta(seconds=1)))
+    (backup_id,) = cloud.add_backups(past("old", 1))
+    assert client.delete(f"{V3}/backups/{backup_id}").status_code == 200
+
+
+def test_the_creation_of_an_instance_is_rendered_in_the_clouds_offset(client: httpx.Client, cloud: Cloud) -> None:
+    created = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=-3)))
+    cloud.change_instance(ORDERS, created=created)
+    orders, billing = client.get(f"{V3}/instances").json()["instances"]
+    assert orders["created"] == "2026-01-01T23:00:00+0800"
+    assert "created" not in billing
+
+
+@pytest.mark.parametrize("part", ["vault-lock", "encryption"])
+def test_mysql_v3_does_not_show_what_protects_backups(client: httpx.Client, part: str) -> None:
+    assert error_of(client.get(f"{MYSQL_V3}/instances/{ORDERS}/backups/{part}")) == (404, "APIGW.0101")
 
 
 def test_manual_backups_outlive_their_instance(client: httpx.Client, cloud: Cloud) -> None:

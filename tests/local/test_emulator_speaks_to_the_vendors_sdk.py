@@ -15,6 +15,7 @@ from local.gaussdb_emulator import (
     PastBackup,
     Project,
     Running,
+    VaultLock,
     lost_response,
     serve,
     throttled,
@@ -24,7 +25,11 @@ from tests.helpers.gaussdb import PROJECT
 with pytest.MonkeyPatch.context() as patch:
     patch.delenv("HOME", raising=False)  # on import, the SDK writes the id of its user agent there
     from huaweicloudsdkcore.auth.credentials import BasicCredentials, GlobalCredentials
-    from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ConnectionException
+    from huaweicloudsdkcore.exceptions.exceptions import (
+        ClientRequestException,
+        ConnectionException,
+        ServerResponseException,
+    )
     from huaweicloudsdkgaussdb import v3 as gaussdb
     from huaweicloudsdkiam import v3 as iam
 
@@ -207,6 +212,71 @@ def test_the_unified_status_hides_a_running_backup(client: gaussdb.GaussDBClient
     create(client, ORDERS, "nightly")
     request = gaussdb.ListGaussMySqlInstancesUnifyStatusRequest(id=ORDERS)
     assert client.list_gauss_my_sql_instances_unify_status(request).instances[0].status == "normal"
+
+
+def test_creation_and_automatic_backups_of_an_instance_are_read(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:
+    cloud.change_instance(ORDERS, created=LONG_AGO, automatic_keep_days=14, automatic_start_time="02:00-03:00")
+    response = client.list_gauss_my_sql_instances(gaussdb.ListGaussMySqlInstancesRequest())
+    orders, billing = response.instances
+    assert (orders.created, orders.updated) == ("2026-01-10T09:30:00+0800", "2026-01-10T09:30:00+0800")
+    assert (orders.backup_strategy.start_time, orders.backup_strategy.keep_days) == ("02:00-03:00", "14")
+    assert (billing.created, billing.backup_strategy.keep_days) == (None, "7")
+
+
+def test_an_instance_without_days_of_automatic_backups_has_none(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:
+    cloud.change_instance(ORDERS, automatic_keep_days=None)
+    response = client.list_gauss_my_sql_instances(gaussdb.ListGaussMySqlInstancesRequest(id=ORDERS))
+    assert response.instances[0].backup_strategy.keep_days is None
+
+
+def test_a_vault_lock_is_read(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:
+    cloud.change_instance(ORDERS, vault_lock=VaultLock(retention_days=30, starts_at=LONG_AGO))
+    info = client.show_backup_vault_lock(gaussdb.ShowBackupVaultLockRequest(instance_id=ORDERS)).backup_vaultlock_info
+    assert (info.lock_policy, info.lock_retention_days) == (True, 30)
+    assert info.lock_start_time == LONG_AGO.timestamp() * 1000
+    assert info.lock_end_time - info.lock_start_time == 30 * 24 * 3600 * 1000
+
+
+def test_an_instance_without_a_vault_lock_has_one_that_is_off(client: gaussdb.GaussDBClient) -> None:
+    info = client.show_backup_vault_lock(gaussdb.ShowBackupVaultLockRequest(instance_id=ORDERS)).backup_vaultlock_info
+    assert (info.lock_policy, info.lock_retention_days, info.lock_end_time) == (False, 0, 0)
+
+
+@pytest.mark.parametrize("encryption", ["on", "off"])
+def test_the_encryption_of_backups_is_read(client: gaussdb.GaussDBClient, cloud: Cloud, encryption: str) -> None:
+    cloud.change_instance(ORDERS, encryption=encryption)
+    request = gaussdb.DescribeBackupEncryptStatusRequest(instance_id=ORDERS)
+    assert client.describe_backup_encrypt_status(request).encryption_status == encryption
+
+
+def test_the_protection_of_another_projects_instance_is_unknown(client: gaussdb.GaussDBClient) -> None:
+    with pytest.raises(ClientRequestException) as rejected:
+        client.show_backup_vault_lock(gaussdb.ShowBackupVaultLockRequest(instance_id=f"{3:032x}in07"))
+    assert (rejected.value.status_code, rejected.value.error_code) == (404, "DBS.200045")
+
+
+CHANGES: dict[str, Any] = {
+    "batch_update_backup_policy": gaussdb.BatchUpdateBackupPolicyRequest(
+        body=gaussdb.BatchUpdateBackupPolicyRequestBody(instance_ids=[ORDERS])
+    ),
+    "update_gauss_my_sql_backup_policy": gaussdb.UpdateGaussMySqlBackupPolicyRequest(instance_id=ORDERS),
+    "update_taurus_db_advanced_backup_policy": gaussdb.UpdateTaurusDbAdvancedBackupPolicyRequest(instance_id=ORDERS),
+    "update_backup_offsite_policy": gaussdb.UpdateBackupOffsitePolicyRequest(instance_id=ORDERS),
+    "modify_backup_vault_lock": gaussdb.ModifyBackupVaultLockRequest(instance_id=ORDERS),
+    "modify_backup_encrypt_status": gaussdb.ModifyBackupEncryptStatusRequest(instance_id=ORDERS),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_how_backups_are_kept_is_refused_and_logged(
+    client: gaussdb.GaussDBClient, cloud: Cloud, change: str
+) -> None:
+    with pytest.raises(ServerResponseException, match="no client of the emulator may call it") as rejected:
+        getattr(client, change)(CHANGES[change])
+    assert (rejected.value.status_code, rejected.value.error_code) == (501, "EMULATOR.CHANGE_REFUSED")
+    (logged,) = cloud.calls("change_protection")
+    assert (logged.status, logged.code) == (501, "EMULATOR.CHANGE_REFUSED")
+    assert logged.method in ("POST", "PUT")
 
 
 def test_one_backup_is_deleted(client: gaussdb.GaussDBClient, cloud: Cloud) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gaussdb_backup.domain.models import Backup, BackupStatus, CreatedBackup, Instance, Protection, VaultLock
 
+ODD: list[Any] = [None, "", [], {}]
 WHEN = datetime(2020, 7, 6, 17, 17, 5, tzinfo=UTC)
 
 
@@ -233,8 +234,8 @@ def test_the_end_of_a_vault_lock_is_a_time_or_not_known(written: object, ends_at
         ({"lock_policy": True, "lock_retention_days": 30}, VaultLock(is_locked=True, retention_days=30)),
         ({"lock_policy": "False", "lock_retention_days": 0}, VaultLock(is_locked=False, retention_days=0)),
         ({"lock_policy": "true", "lock_retention_days": "x"}, VaultLock(is_locked=True)),
-        *(({"lock_policy": odd, "lock_retention_days": 30}, None) for odd in (None, "", "on", 1, 0, [True], {})),
-        *((odd, None) for odd in (None, {}, [], "locked", 5, True)),
+        *(({"lock_policy": odd, "lock_retention_days": 30}, None) for odd in [*ODD, "on", 1, 0, [True]]),
+        *((odd, None) for odd in [*ODD, "locked", 5, True]),
     ],
     ids=repr,
 )
@@ -244,7 +245,7 @@ def test_a_vault_lock_that_is_neither_on_nor_off_is_not_known(info: object, vaul
 
 @pytest.mark.parametrize(
     ("written", "encryption"),
-    [("on", "on"), ("OFF", "off"), (" on ", "on"), *((odd, None) for odd in (None, "", "kms", True, 1, ["on"], {}))],
+    [("on", "on"), ("OFF", "off"), (" on ", "on"), *((odd, None) for odd in [*ODD, "kms", True, 1, ["on"]])],
     ids=repr,
 )
 def test_encryption_is_on_or_off_or_not_known(written: object, encryption: str | None) -> None:

@@ -12,18 +12,13 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.domain.keep_rules import KeepRules, apply_rules
+from gaussdb_backup.domain.keep_rules import apply_rules
+from tests.helpers.retention import from_restic
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "retention_cases.json").read_text())
 CASES = [
     case for case in RECORDED["cases"] if case["host"] not in ("future", "mixedtz") and "keep-tag" not in case["policy"]
 ]
-
-
-def to_rules(policy: dict[str, Any]) -> KeepRules:
-    return KeepRules.model_validate(
-        {option.removeprefix("keep-").replace("-", "_"): value for option, value in policy.items()}
-    )
 
 
 def describe(case: dict[str, Any]) -> str:
@@ -39,7 +34,7 @@ def test_all_cases_with_rules_that_backups_have_are_compared() -> None:
 def test_the_rules_keep_what_restic_kept_and_for_its_reasons(case: dict[str, Any]) -> None:
     times = [datetime.fromisoformat(time) for time, _tags in RECORDED["snapshots"][case["host"]]]
     expected = [[word.removesuffix(" snapshot") for word in case["keep"].get(str(i), ())] for i in range(len(times))]
-    kept = apply_rules(times, to_rules(case["policy"]))
+    kept = apply_rules(times, from_restic(case["policy"]))
     differing = [
         f"index {index} ({time}): {list(ours)}, restic {theirs}"
         for index, (time, ours, theirs) in enumerate(zip(times, kept, expected, strict=True))

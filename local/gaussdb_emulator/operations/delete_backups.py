@@ -55,11 +55,15 @@ def _find(cloud: Cloud, request: Request, backup_id: str) -> Backup | None:
 
 
 def _problem(cloud: Cloud, backup: Backup) -> tuple[int, str, str] | None:
-    """Return why a backup may not be deleted: it is automatic, being built, held, or being deleted already."""
+    """Return why a backup may not be deleted: it is automatic, being built, held, locked, or being deleted already."""
     if backup.type == "auto":
         return (*cloud.rules.automatic_backup, "The backup type is not allowed.")
     if backup.is_building(cloud.now()) or backup.held or backup.deleted_at is not None:
         return (*_WRONG_STATUS, "The operation is not allowed in this backup status.")
+    instance = cloud.instance(backup.project_id, backup.instance_id)
+    lock = instance.vault_lock if instance is not None else None
+    if lock is not None and lock.is_in_force(cloud.now()):
+        return (*cloud.rules.locked_backup, "The backup is locked.")
     return None
 
 

@@ -1,7 +1,7 @@
 """List instances, or show one (docs/reference/gaussdb_api.md, "Listing instances")."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from local.gaussdb_emulator.fleet import Instance
@@ -10,7 +10,6 @@ from local.gaussdb_emulator.responses import Response, service_error
 from local.gaussdb_emulator.state import Cloud
 
 _V3_1_STATUS = {"BUILD": "creating", "FAILED": "abnormal", "FROZEN": "abnormal"}
-_CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 _FIXED = {"type": "Cluster", "datastore_type": "gaussdb-mysql"}
 
 
@@ -67,7 +66,6 @@ def _status(cloud: Cloud, request: Request, instance: Instance) -> str:
 
 def _render(cloud: Cloud, request: Request, instance: Instance) -> dict[str, Any]:
     """Render an instance; some numbers are text, as in live responses."""
-    created = cloud.rules.render_time(instance.created or _CREATED)
     return {
         "id": instance.id,
         "name": instance.name,
@@ -75,14 +73,27 @@ def _render(cloud: Cloud, request: Request, instance: Instance) -> dict[str, Any
         "type": "Cluster",
         "region": cloud.accounts.projects[instance.project_id].name,
         "datastore": {"type": "gaussdb-mysql", "version": instance.version, "kernel_version": "2.0.60.1"},
-        "created": created,
-        "updated": created,
         "time_zone": "UTC+08:00",
         "port": "3306",
         "db_user_name": "root",
         "enterprise_project_id": "0",
         "private_ips": ["192.168.0.10"],
-        "backup_strategy": {"start_time": "18:00-19:00", "keep_days": "7"},
+        "backup_strategy": _render_strategy(instance),
         "charge_info": {"charge_mode": "postPaid"},
         "tags": [{"key": key, "value": value} for key, value in (instance.tags or {}).items()],
+        **_render_times(cloud, instance),
     }
+
+
+def _render_strategy(instance: Instance) -> dict[str, str]:
+    """Render the policy of the automatic backups; the days are text, and may be absent."""
+    days = instance.automatic_keep_days
+    return {"start_time": instance.automatic_start_time} | ({} if days is None else {"keep_days": str(days)})
+
+
+def _render_times(cloud: Cloud, instance: Instance) -> dict[str, str]:
+    """Render the creation, which is absent while the instance is made."""
+    if instance.created is None:
+        return {}
+    created = cloud.rules.render_time(instance.created.astimezone(UTC))
+    return {"created": created, "updated": created}

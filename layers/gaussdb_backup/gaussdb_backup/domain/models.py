@@ -140,7 +140,7 @@ class Instance(Frozen):
 
 
 class VaultLock(Frozen):
-    """The vault lock of an instance's backups: whether it is on, for how many days each backup is kept, and its end.
+    """The vault lock of an instance's backups: whether it is on, for how many days, and until when.
 
     Source: docs/reference/gaussdb_api.md, "Protection of backups".
     """

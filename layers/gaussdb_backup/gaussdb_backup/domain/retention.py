@@ -49,8 +49,8 @@ def decide(
     """Decide about all backups of one instance, newest first; those of one second by their ids.
 
     A backup whose id is `in_use` is never deleted, but counts. Raises `InvalidRequest` where the policy has no rules:
-    that is a mistake, not the wish to keep nothing. The same arguments give the same decisions, and after all or
-    some of the deletions exactly the rest are decided again.
+    that is a mistake, not the wish to keep nothing. The same arguments give the same decisions. After the deletions
+    nothing more is deleted, and after some of them nothing but the others.
     """
     if not policy.rules.has_rules:
         raise InvalidRequest("retention policy", [NO_RULES])

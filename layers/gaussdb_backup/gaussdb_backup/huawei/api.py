@@ -1,17 +1,27 @@
 """The operations of the GaussDB(for MySQL) API that backups need."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from gaussdb_backup.domain.deadline import Deadline
-from gaussdb_backup.domain.models import PAGE_SIZE, Backup, BatchDeletion, CreatedBackup, Instance
+from gaussdb_backup.domain.models import (
+    PAGE_SIZE,
+    Backup,
+    BatchDeletion,
+    CreatedBackup,
+    Instance,
+    Protection,
+    VaultLock,
+)
 from gaussdb_backup.errors import FailedApiCall, FieldProblem, InvalidRequest, TryLater
 from gaussdb_backup.huawei.calls import Caller, CircuitBreaker, ConnectionSource
+from gaussdb_backup.huawei.deletion import read_batch_deletion
 from gaussdb_backup.huawei.error_body import parse_body, request_id
 from gaussdb_backup.huawei.http import ApiRequest, ApiResponse
 from gaussdb_backup.huawei.paging import MAX_PAGES, OddRecordsHook, Page, read_list
@@ -19,6 +29,8 @@ from gaussdb_backup.huawei.session import Session
 
 MAX_DELETIONS = 50
 """Ids of one batch deletion (docs/reference/gaussdb_api.md, "Deleting backups")."""
+MAX_ID = 64
+"""Characters of an id that is part of a path; the vendor's have 36."""
 
 
 class GaussDBApi:
@@ -100,25 +112,32 @@ class GaussDBApi:
         return self._list(request, "backups", Backup.model_validate)
 
     def delete_backup(self, backup_id: str) -> None:
-        """Request the deletion of one backup; it stays in the list for a while."""
-        self._caller.send(ApiRequest("delete backup", "DELETE", f"/backups/{backup_id}", "v3", is_mutating=True))
+        """Request the deletion of one backup; it stays in the list for a while.
+
+        Raises `InvalidRequest` for an id that no address can have.
+        """
+        path = f"/backups/{_path_part('backup_id', backup_id)}"
+        self._caller.send(ApiRequest("delete backup", "DELETE", path, "v3", is_mutating=True))
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
-        """Request the deletion of at most 50 backups; what was refused is in the result, not raised."""
+        """Request the deletion of at most 50 backups, each once; what was refused is in the result, not raised.
+
+        A response that does not account for each backup is a `TryLater` that may have taken effect: list them again.
+        """
         if not 1 <= len(backup_ids) <= MAX_DELETIONS:
             expected = f"1 to {MAX_DELETIONS} backups"
             raise InvalidRequest("deletion", [FieldProblem("backup_ids", expected, str(len(backup_ids)))])
-        body: dict[str, object] = {"backup_ids": list(backup_ids)}
+        ids = list(dict.fromkeys(backup_ids))
+        body: dict[str, object] = {"backup_ids": ids}
         request = ApiRequest("delete backups", "DELETE", "/backups", "v3", is_mutating=True, body=body)
         response = self._caller.send(request)
         content = parse_body(response.content)
         if content is None:
             raise _unusable(request, response, "is malformed")
-        results = [item for item in content.get("failed_results") or [] if isinstance(item, dict)]
-        failed = {
-            str(item.get("backup_id")): (str(item.get("error_code")), str(item.get("error_msg"))) for item in results
-        }
-        return BatchDeletion(deleted=tuple(id_ for id_ in backup_ids if id_ not in failed), failed=failed)
+        result = read_batch_deletion(content, ids)
+        if result is None:
+            raise _unusable(request, response, "does not account for each backup")
+        return result
 
     def list_instances(
         self, *, instance_id: str | None = None, name: str | None = None, tags: Mapping[str, str] | None = None
@@ -137,6 +156,26 @@ class GaussDBApi:
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
         return self._list(request, "instances", Instance.model_validate)
 
+    def show_vault_lock(self, instance_id: str) -> VaultLock | None:
+        """Return the vault lock of an instance's backups; `None` where the API does not return one that can be read.
+
+        Raises `InvalidRequest` for an id that no address can have.
+        """
+        return self._show_protection("show vault lock", instance_id, "vault-lock").vault_lock
+
+    def show_backup_encryption(self, instance_id: str) -> Literal["on", "off"] | None:
+        """Return whether the backups of an instance are encrypted; `None` and errors as of `show_vault_lock`."""
+        return self._show_protection("show backup encryption", instance_id, "encryption").encryption
+
+    def _show_protection(self, operation: str, instance_id: str, part: str) -> Protection:
+        path = f"/instances/{_path_part('instance_id', instance_id)}/backups/{part}"
+        request = ApiRequest(operation, "GET", path, "v3")
+        response = self._caller.read(request)
+        content = parse_body(response.content)
+        if content is None:
+            raise _unusable(request, response, "is malformed")
+        return Protection.model_validate(content)
+
     def _list[T](self, request: ApiRequest, key: str, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         return read_list(
             request.operation,
@@ -154,6 +193,14 @@ class GaussDBApi:
         if not isinstance(records, list):
             raise _unusable(request, response, f"has no list of {key}")
         return Page(records, len(response.content), total if isinstance(total, int) else None)
+
+
+def _path_part(field: str, id_: str) -> str:
+    """Return an id as a part of a path. Ids are the API's own, but one of `../` would be another call."""
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{MAX_ID}}}", id_):
+        expected = f"an id of at most {MAX_ID} letters, digits, - and _"
+        raise InvalidRequest("call", [FieldProblem(field, expected, repr(id_)[:MAX_ID])])
+    return id_
 
 
 def _unusable(request: ApiRequest, response: ApiResponse, problem: str) -> TryLater:

@@ -20,6 +20,8 @@ SHAPES = (
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 MAX_WORD = 64
 """Characters that are kept of a code or an id: both are logged as they are."""
+MAX_MESSAGE = 200
+"""Printable characters that are kept of a message of an item."""
 _WORD = re.compile(r"[A-Za-z0-9._:-]+")
 
 
@@ -55,6 +57,13 @@ def parse_error_body(
     code, message = next(filter(None, map(_find_code, _candidates(body))), (None, None))
     clean = (secrets or Redactor()).clean
     return ErrorBody(http_status, clean(_word(code)), clean(message), clean(request_id(headers, body)))
+
+
+def parse_item_error(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Extract code and message of an item of a response that reports items; empty where there is none."""
+    code, message = _find_code(item) or (None, _text(item.get("error_msg")))
+    words = "".join(character if character.isprintable() else " " for character in message or "")
+    return _word(code) or "", words[:MAX_MESSAGE]
 
 
 def request_id(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:

@@ -100,6 +100,9 @@ BY_STATUS: dict[int, ErrorRule] = {401: REFUSED, 403: DENIED, 408: LATER, 409: B
 """What a status means where the table does not list its code. An unknown conflict counts as busy: that ends at the
 end of its start window, while refusing it for good might lose a backup over a code that is new."""
 
+GONE = frozenset(code for (_, code), rule in TABLE.items() if rule is NO_BACKUP)
+"""The codes that report that a backup does not exist, whatever the status: items of a batch have none."""
+
 
 def find_rule(http_status: int, code: str) -> ErrorRule:
     """Return the rule for a response. `code` is normalized, and empty where there is none."""
