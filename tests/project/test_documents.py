@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gaussdb_backup import errors
-from gaussdb_backup.aws.event_bus import STATE_CHANGE, SOURCE
+from gaussdb_backup.aws.event_bus import SOURCE, STATE_CHANGE
 from gaussdb_backup.domain import connection
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from gaussdb_backup.aws.event_bus import STATE_CHANGE, SOURCE, EventBus
+from gaussdb_backup.aws.event_bus import SOURCE, STATE_CHANGE, EventBus
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack, default_parameters
 from tests.helpers.aws import emulated_aws
