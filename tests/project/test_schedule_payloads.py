@@ -230,7 +230,9 @@ def test_the_default_expression_of_a_schedule_is_admitted(template: dict[str, An
     assert re.fullmatch(pattern_of(template, name), default_parameters(template)[name])
 
 
-def test_by_default_the_schedules_follow_each_other_within_the_day(template: dict[str, Any]) -> None:
+def test_by_default_backups_an_audit_and_the_prune_are_in_this_order_of_the_day(
+    template: dict[str, Any],
+) -> None:
     """Backups, then the first audit; what it catches up has ended before the prune."""
     defaults = default_parameters(template)
     hours = [
