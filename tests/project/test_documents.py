@@ -18,7 +18,14 @@ from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.plan import Action, Plan, Selection, parse_plan
 from gaussdb_backup.domain.tracking import Status
 from gaussdb_backup.operations.create import CreateResult
-from gaussdb_backup.settings import CreateSettings, DispatchSettings, Settings, TrackSettings
+from gaussdb_backup.settings import (
+    AuditSettings,
+    CreateSettings,
+    DispatchSettings,
+    PruneSettings,
+    Settings,
+    TrackSettings,
+)
 from gaussdb_backup.telemetry.metrics import Metric
 from tests.helpers.emitted_telemetry import emitted_telemetry, event_of
 from tests.helpers.markdown import (
@@ -41,6 +48,8 @@ SETTINGS_BY_HEADING: dict[str, set[str]] = {
     "create_backup": set(CreateSettings.model_fields) - set(Settings.model_fields),
     "dispatch_backups": set(DispatchSettings.model_fields) - set(Settings.model_fields),
     "track_backups": set(TrackSettings.model_fields) - set(Settings.model_fields),
+    "audit_backups": set(AuditSettings.model_fields) - set(Settings.model_fields),
+    "prune_backups": set(PruneSettings.model_fields) - set(Settings.model_fields),
 }
 
 
