@@ -31,6 +31,7 @@ PSEUDO_PARAMETERS = {
     "AWS::StackName": STACK_NAME,
     "AWS::URLSuffix": "amazonaws.com",
 }
+FUNCTION = "AWS::Serverless::Function"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
@@ -116,7 +117,18 @@ class Stack:
 
     @property
     def _references(self) -> Mapping[str, str]:
-        return ChainMap(dict(self.parameters), dict(self.resources), dict(self.attributes), PSEUDO_PARAMETERS)
+        return ChainMap(
+            dict(self.parameters), dict(self.resources), dict(self.attributes), self._aliases, PSEUDO_PARAMETERS
+        )
+
+    @property
+    def _aliases(self) -> dict[str, str]:
+        """The aliases that SAM adds, by the logical ids that it gives them."""
+        alias = self.template["Globals"]["Function"]["AutoPublishAlias"]
+        functions = [name for name, each in self.template["Resources"].items() if each["Type"] == FUNCTION]
+        return {
+            f"{name}Alias{alias}": f"{self.resources[name]}:{alias}" for name in functions if name in self.resources
+        }
 
     def _substitute(self, text: str, variables: Mapping[str, Any]) -> str:
         values = {**self._references, **self.resolve(variables)}
@@ -129,6 +141,10 @@ class Stack:
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         match condition:
+            case {"Condition": name}:
+                return self._holds(self.template["Conditions"][name])
+            case {"Fn::And": conditions}:
+                return all(self._holds(each) for each in conditions)
             case {"Fn::Not": [negated]}:
                 return not self._holds(negated)
             case {"Fn::And": parts}:

@@ -1,7 +1,8 @@
 """Compares what the functions reported with what the cloud has. Pure: lists in, differences out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 WITH_BACKUP = ("created", "adopted")
@@ -71,12 +72,12 @@ class Pruned:
     prune reported; `kept_by_hand` is a backup that a person made.
     """
 
-    before: Set[str]
-    after_dry_run: Set[str]
-    after: Set[str]
-    foreseen: Set[str]
-    shown: Set[str]
-    deleted: Set[str]
+    before: AbstractSet[str]
+    after_dry_run: AbstractSet[str]
+    after: AbstractSet[str]
+    foreseen: AbstractSet[str]
+    shown: AbstractSet[str]
+    deleted: AbstractSet[str]
     failed: int
     kept_by_hand: str
 

@@ -8,11 +8,11 @@ that has no value at all. An alarm is evaluated under each reading, and must be 
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
 from tests.helpers.metric_math import Expressions, Series
@@ -27,6 +27,8 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 MISSING_BREACHES = {"breaching": True, "notBreaching": False}
+NOT_EVALUATED = "INSUFFICIENT_DATA"
+"""The state of an alarm that has never had a value."""
 
 
 @dataclass
@@ -93,12 +95,34 @@ def fires(
     return results[READINGS[0]]
 
 
+def list_states(
+    alarm: Mapping[str, Any],
+    data: MetricData,
+    *,
+    start: datetime,
+    end: datetime,
+    every: timedelta = timedelta(minutes=1),
+) -> list[str]:
+    """Return the states that the alarm has one after the other; raise `AssertionError` if they depend on the reading.
+
+    An alarm that keeps its state while data is missing has none before the start.
+    """
+    results = {reading: _without_repeats(_states(alarm, data, reading, start, end, every)) for reading in READINGS}
+    assert len({tuple(states) for states in results.values()}) == 1, f"it depends on the reading: {results}"
+    return results[READINGS[0]]
+
+
+def _without_repeats(states: Iterable[str]) -> list[str]:
+    return [state for state, _ in groupby(states)]
+
+
 def _states(
     alarm: Mapping[str, Any], data: MetricData, reading: Reading, start: datetime, end: datetime, every: timedelta
 ) -> Iterator[str]:
-    now = start
+    now, state = start, NOT_EVALUATED
     while now <= end:
-        yield evaluate(alarm, data, now=now, reading=reading)
+        state = evaluate(alarm, data, now=now, reading=reading, before=state)
+        yield state
         now += every
 
 
@@ -107,8 +131,15 @@ def _warm_up(alarm: Mapping[str, Any]) -> timedelta:
     return timedelta(minutes=alarm.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0))
 
 
-def evaluate(alarm: Mapping[str, Any], data: MetricData, *, now: datetime, reading: Reading = READINGS[0]) -> str:
-    """Return the state that CloudWatch gives the alarm at a time: ALARM or OK."""
+def evaluate(
+    alarm: Mapping[str, Any],
+    data: MetricData,
+    *,
+    now: datetime,
+    reading: Reading = READINGS[0],
+    before: str = NOT_EVALUATED,
+) -> str:
+    """Return the state that CloudWatch gives the alarm at a time: ALARM or OK, or the one `before`."""
     queries = alarm.get("Metrics") or [{"Id": "result", "ReturnData": True, "MetricStat": _own_metric(alarm)}]
     [period] = {timedelta(seconds=query["MetricStat"]["Period"]) for query in queries if "MetricStat" in query}
     wanted, further = int(alarm["EvaluationPeriods"]), reading.further_periods
@@ -122,9 +153,12 @@ def evaluate(alarm: Mapping[str, Any], data: MetricData, *, now: datetime, readi
         periods=len(ends),
         empty_counts_as_zero=reading.empty_counts_as_zero,
     ).series(result)
-    breaches = COMPARISONS[alarm["ComparisonOperator"]]
+    breaches, threshold = COMPARISONS[alarm["ComparisonOperator"]], float(alarm["Threshold"])
+    points = [None if value is None else breaches(value, threshold) for value in series]
+    if alarm["TreatMissingData"] == "ignore":
+        return newest_state_of(points, evaluation_periods=wanted, before=before)
     return state_of(
-        [None if value is None else breaches(value, alarm["Threshold"]) for value in series],
+        points,
         evaluation_periods=wanted,
         datapoints_to_alarm=alarm.get("DatapointsToAlarm", wanted),
         missing_breaches=MISSING_BREACHES[alarm["TreatMissingData"]],
@@ -141,6 +175,19 @@ def state_of(
     present = [point for point in points if point is not None][-evaluation_periods:]
     breaching = sum(present) + missing_breaches * (evaluation_periods - len(present))
     return "ALARM" if breaching >= datapoints_to_alarm else "OK"
+
+
+def newest_state_of(points: Sequence[bool | None], *, evaluation_periods: int, before: str) -> str:
+    """Return the state where missing data is ignored: that of the newest value, and without any the one `before`.
+
+    Raises `ValueError` for more than one evaluated period: the guide does not say what becomes of a part of them.
+    """
+    if evaluation_periods != 1:
+        raise ValueError("missing data is ignored over several periods")
+    present = [point for point in points if point is not None]
+    if not present:
+        return before
+    return "ALARM" if present[-1] else "OK"
 
 
 def _own_metric(alarm: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,20 +12,32 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from gaussdb_backup.bootstrap.common import make_reporter
+from gaussdb_backup.domain import retention
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.plan import Action, Decision
 from gaussdb_backup.domain.tracking import Observation, Status, make_tracking_message
-from gaussdb_backup.errors import CredentialsRefused, FailedApiCall, GiveUp, InstanceBusy, InvalidRequest
+from gaussdb_backup.errors import (
+    CredentialsRefused,
+    FailedApiCall,
+    GaussDBBackupError,
+    GiveUp,
+    InstanceBusy,
+    InvalidRequest,
+)
 from gaussdb_backup.settings import CreateSettings, read_settings
+from gaussdb_backup.telemetry.audit import AuditReporter
 from gaussdb_backup.telemetry.create import CreateReporter
 from gaussdb_backup.telemetry.dispatch import DispatchReporter
 from gaussdb_backup.telemetry.log_fields import to_json
+from gaussdb_backup.telemetry.prune import PruneReporter
 from gaussdb_backup.telemetry.track import TrackReporter
 from tests.helpers.clock import RUN
+from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED
 from tests.helpers.deployment import QUEUES, SETTINGS
 from tests.helpers.gaussdb import ORDERS
 
+DIMENSIONS = ("service", "connection", "function")
 type Place = tuple[str, frozenset[str], str]
 """Namespace, names of the dimensions, metric."""
 
@@ -50,6 +62,11 @@ ERRORS = (
     CredentialsRefused("no", api_call=API_CALL),
     InstanceBusy("busy", api_call=API_CALL, retry_after=timedelta(seconds=9)),
     RuntimeError("boom"),
+)
+DECISIONS = (
+    Decision(Action.QUEUED, ORDERS, "orders", request=REQUEST),
+    Decision(Action.SKIPPED, ORDERS, "orders", reason="it is frozen"),
+    Decision(Action.REJECTED, ORDERS, reason="the project has no such instance"),
 )
 
 
@@ -79,7 +96,7 @@ def emitted_telemetry() -> EmittedTelemetry:
     return EmittedTelemetry(
         records=tuple(line for line in lines if "_aws" not in line),
         units=dict(_places(documents)),
-        dimensions={name: {each[name] for each in documents if name in each} for name in ("service", "function")},
+        dimensions={name: {each[name] for each in documents if name in each} for name in DIMENSIONS},
     )
 
 
@@ -87,14 +104,18 @@ def _emit_everything() -> list[dict[str, Any]]:
     buffer = io.StringIO()
     settings = read_settings(CreateSettings, {**QUEUES, **SETTINGS})
     logger = Logger(service="emitted", level="DEBUG", stream=buffer, utc=True, use_rfc3339=True)
-    create, dispatch, track = (
-        make_reporter(kind, settings, logger) for kind in (CreateReporter, DispatchReporter, TrackReporter)
-    )
+    emitting: dict[Any, Callable[[Any], None]] = {
+        CreateReporter: _emit_requests,
+        DispatchReporter: _emit_plan,
+        TrackReporter: _emit_tracking,
+        AuditReporter: _emit_audit,
+        PruneReporter: _emit_prune,
+    }
     with redirect_stdout(buffer):
-        _emit_requests(create)
-        _emit_plan(dispatch)
-        _emit_tracking(track)
-        for reporter in (create, dispatch, track):
+        for kind, emit in emitting.items():
+            reporter = make_reporter(kind, settings, logger)
+            reporter.connection_read("default")
+            emit(reporter)
             with suppress(InvalidRequest), reporter.reporting_invocation(started_at=RUN):
                 raise ERRORS[0]
     return [json.loads(line) for line in buffer.getvalue().splitlines() if line.strip()]
@@ -113,13 +134,8 @@ def _emit_requests(reporter: Any) -> None:
 
 def _emit_plan(reporter: Any) -> None:
     reporter.add(connection="default", schedule="nightly", scheduled_time=RUN)
-    decisions = [
-        Decision(Action.QUEUED, ORDERS, "orders", request=REQUEST),
-        Decision(Action.SKIPPED, ORDERS, "orders", reason="it is frozen"),
-        Decision(Action.REJECTED, ORDERS, reason="the project has no such instance"),
-    ]
-    reporter.plan_dispatched(decisions, {}, dry_run=False)
-    reporter.plan_dispatched(decisions, {ORDERS: "AccessDenied"}, dry_run=False)
+    reporter.plan_dispatched(DECISIONS, {}, dry_run=False)
+    reporter.plan_dispatched(DECISIONS, {ORDERS: "AccessDenied"}, dry_run=False)
     reporter.plan_dispatched([], {}, dry_run=False)
     reporter.records_malformed(connection="default", operation="list instances", records=1, problem="an id of type int")
 
@@ -132,6 +148,32 @@ def _emit_tracking(reporter: Any) -> None:
         reporter.message_failed(error, message_id="m1")
     reporter.status_observed(Observation(MESSAGE, Status.OVERDUE, None, ERRORS[3]))
     reporter.state_change_not_published(Observation(MESSAGE, Status.FAILED, BACKUP), cause="ThrottlingException")
+
+
+def _emit_audit(reporter: Any) -> None:
+    reporter.add(connection="default", schedule="nightly", scheduled_time=RUN)
+    for error in ERRORS:
+        with suppress(type(error)), reporter.reporting_errors():
+            raise error
+    reporter.catch_up_decided(DECISIONS, {})
+    reporter.catch_up_decided(DECISIONS, {ORDERS: "AccessDenied"})
+    for coverage in (COVERED, UNCOVERED, EMPTY):
+        reporter.audited(coverage)
+    reporter.not_delivered("page", cause="the report bucket did not take the page (NoSuchBucket)")
+
+
+def _emit_prune(reporter: Any) -> None:
+    reporter.add(connection="default", schedule="nightly", scheduled_time=RUN, dry_run=False)
+    for error in ERRORS:
+        with suppress(type(error)), reporter.reporting_errors():
+            raise error
+        if isinstance(error, GaussDBBackupError):
+            reporter.deletions_stopped(error)
+    reporter.pruned(retention.Decision(BACKUP, keep=False, reasons=()))
+    reporter.deletion_failed(BACKUP, error_code="DBS.201204", error_message="an automatic backup")
+    for refused in (None, "900 backups would be deleted, of at most 500"):
+        summary = {"kept": 9, "deleted": 1, "failed": 0, "refused": refused, "not_found": 0}
+        reporter.prune_finished(summary, dry_run=False)
 
 
 def _places(documents: Iterable[dict[str, Any]]) -> Iterable[tuple[Place, str]]:

@@ -1,14 +1,28 @@
 """The project's own files: the template and the documents."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.aws_emulator.stack import Stack, default_parameters, read_template
+from tests.helpers.alarms import fires
+from tests.helpers.clock import RUN
+from tests.helpers.published_metrics import Published
+
+type Fires = Callable[..., bool]
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = ("Arn", "QueueName")
+EVERYTHING_ENABLED = {
+    "ScheduleState": "ENABLED",
+    "RetentionRules": '{"daily": 7}',
+    "PruneState": "ENABLED",
+    "NotifyOfEachAudit": "true",
+}
+"""Parameters with which no resource is left out for its condition."""
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +40,11 @@ def template() -> dict[str, Any]:
 def stack(template: dict[str, Any]) -> Stack:
     """The template resolved without being created: `Ref` returns a logical id, `GetAtt` an id and an attribute.
 
-    With the schedule enabled, so that every alarm exists.
+    With all that is optional enabled, so that every alarm exists.
     """
     ids = {name: name for name in template["Resources"]}
     attributes = {f"{name}.{attribute}": f"{name}.{attribute}" for name in ids for attribute in ATTRIBUTES}
-    return Stack(template, default_parameters(template) | {"ScheduleState": "ENABLED"}, ids, attributes)
+    return Stack(template, default_parameters(template) | EVERYTHING_ENABLED, ids, attributes)
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +60,18 @@ def runbook(root: Path) -> str:
 @pytest.fixture(scope="session")
 def readme() -> str:
     return (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def goes_off(alarms: dict[str, Any], published: Published) -> Fires:
+    """Whether an alarm goes off in the hours after a time."""
+
+    def check(alarm: str, *, start: datetime = RUN, hours: float = 2, **others: Any) -> bool:
+        return fires(alarms[alarm], published, start=start, end=start + timedelta(hours=hours), **others)
+
+    return check

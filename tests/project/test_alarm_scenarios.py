@@ -1,64 +1,26 @@
 """What each alarm makes of what is published: it is fed with values and evaluated as CloudWatch does."""
 
+import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
-from tests.helpers.alarms import MetricData, evaluate, fires
+from local.aws_emulator.stack import Stack, default_parameters
+from tests.helpers.alarms import evaluate, fires
 from tests.helpers.clock import RUN
-from tests.project.conftest import ATTRIBUTES
+from tests.helpers.published_metrics import DAY, HOUR, LOGICAL_IDS, MINUTE, Published
+from tests.project.conftest import ATTRIBUTES, EVERYTHING_ENABLED, Fires
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-FUNCTIONS = ("create_backup", "dispatch_backups")
+FUNCTIONS = ("create_backup", "dispatch_backups", "audit_backups", "prune_backups")
 ALARMS = {
     "create_backup": "CreateBackupErrorsAlarm",
     "dispatch_backups": "DispatchBackupsErrorsAlarm",
     "track_backups": "TrackBackupsErrorsAlarm",
+    "audit_backups": "AuditBackupsErrorsAlarm",
+    "prune_backups": "PruneBackupsErrorsAlarm",
 }
-LOGICAL_IDS = {
-    "create_backup": "CreateBackupFunction",
-    "dispatch_backups": "DispatchBackupsFunction",
-    "track_backups": "TrackBackupsFunction",
-}
-
-type Fires = Callable[..., bool]
-
-
-class Published(MetricData):
-    """What Lambda, SQS and the functions publish."""
-
-    def invocation(self, function: str, at: datetime, *, failed: bool = False, reported: bool = False) -> None:
-        """One invocation of a function; `reported` is an error that the function accounted for itself."""
-        self.put("AWS/Lambda", "Errors", float(failed), at, FunctionName=LOGICAL_IDS[function])
-        if reported:
-            self.put("GaussDBBackup", "InvocationFailed", 1, at, service=STACK_NAME, function=function)
-
-    def count(self, metric: str, at: datetime) -> None:
-        self.put("GaussDBBackup", metric, 1, at, service=STACK_NAME)
-
-    def queue(self, name: str, at: datetime, *, visible: int, received: int | None) -> None:
-        dimension = {"QueueName": f"{name}.QueueName"}
-        self.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, at, **dimension)
-        if received is not None:
-            self.put("AWS/SQS", "NumberOfMessagesReceived", received, at, **dimension)
-
-
-@pytest.fixture
-def published() -> Published:
-    return Published()
-
-
-@pytest.fixture
-def goes_off(alarms: dict[str, Any], published: Published) -> Fires:
-    """Whether an alarm goes off in the hours after a time."""
-
-    def check(alarm: str, *, start: datetime = RUN, hours: float = 2, **others: Any) -> bool:
-        return fires(alarms[alarm], published, start=start, end=start + timedelta(hours=hours), **others)
-
-    return check
 
 
 def busy_run(published: Published) -> None:
@@ -74,7 +36,7 @@ def test_a_busy_run_with_deferred_requests_is_no_alarm(
 ) -> None:
     busy_run(published)
     published.count("BackupBuilding", RUN + MINUTE)
-    published.count("PlanDispatched", RUN - DAY)
+    published.day_before()
     assert [name for name in alarms if goes_off(name)] == []
 
 
@@ -129,6 +91,9 @@ SINGLE_FAILURES = {
     "ConnectionUnusableAlarm": "ConnectionUnusable",
     "UnexpectedErrorAlarm": "UnexpectedError",
     "DeadLetterRefusedAlarm": "DeadLetterRefused",
+    "PruneRefusedAlarm": "PruneRefused",
+    "DeletionsFailedAlarm": "DeletionsFailed",
+    "ReportNotDeliveredAlarm": "ReportNotDelivered",
 }
 LASTING_FAILURES = {
     "TrackingPollFailedAlarm": "TrackingPollFailed",
@@ -170,7 +135,7 @@ def test_an_api_that_is_away_for_two_hours_is_reported_by_the_polls_that_fail_an
     published: Published, goes_off: Fires, alarms: dict[str, Any]
 ) -> None:
     """The run is a day after the one before; its plan and its requests are deferred, then carried out."""
-    published.count("PlanDispatched", RUN - DAY)
+    published.day_before()
     for minutes in range(0, 120, 6):
         at = RUN + minutes * MINUTE
         published.invocation("dispatch_backups", at)
@@ -229,16 +194,31 @@ def test_a_schedule_that_never_ran_is_an_alarm_after_its_warm_up_and_not_before_
     assert not fires(alarm, published, start=RUN, end=min(last, week), every=15 * MINUTE, created_at=RUN)
 
 
-def test_a_disabled_schedule_has_no_alarm_for_missing_runs(template: dict[str, Any]) -> None:
-    assert template["Resources"]["RunMissingAlarm"]["Condition"] == "ScheduleIsEnabled"
-    for state, exists in (("ENABLED", True), ("DISABLED", False)):
+OPTIONAL = {
+    "RunMissingAlarm": ("ScheduleIsEnabled", [{"ScheduleState": "DISABLED"}]),
+    "AuditMissingAlarm": ("AuditIsEnabled", [{"AuditState": "DISABLED"}]),
+    "PruneMissingAlarm": (
+        "PruneIsEnabled",
+        [{"PruneState": "DRY_RUN"}, {"PruneState": "DISABLED"}, {"RetentionRules": ""}],
+    ),
+}
+"""Alarms that exist only with a condition, and the parameters by which each of them does not."""
+
+
+@pytest.mark.parametrize("alarm", OPTIONAL)
+def test_what_is_disabled_has_no_alarm_for_being_missing_and_none_on_the_dashboard(
+    template: dict[str, Any], alarm: str
+) -> None:
+    condition, disabling = OPTIONAL[alarm]
+    assert template["Resources"][alarm]["Condition"] == condition
+    for parameters in disabling:
         ids = {name: name for name in template["Resources"]}
         attributes = {f"{name}.{attribute}": name for name in ids for attribute in ATTRIBUTES}
-        if not exists:
-            del attributes["RunMissingAlarm.Arn"]
-        stack = Stack(template, default_parameters(template) | {"ScheduleState": state}, ids, attributes)
+        del attributes[f"{alarm}.Arn"]
+        stack = Stack(template, default_parameters(template) | EVERYTHING_ENABLED | parameters, ids, attributes)
         [dashboard] = stack.of_type("AWS::CloudWatch::Dashboard").values()
-        assert ('"RunMissingAlarm"' in dashboard["DashboardBody"]) == exists
+        [widget] = [each for each in json.loads(dashboard["DashboardBody"])["widgets"] if each["type"] == "alarm"]
+        assert set(widget["properties"]["alarms"]) == set(stack.of_type("AWS::CloudWatch::Alarm")) - {alarm}
 
 
 STALLED = {

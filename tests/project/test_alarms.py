@@ -17,6 +17,7 @@ EXPECTED = {
     Metric.BACKUP_DURATION: "a measurement",
     Metric.BACKUP_SIZE: "a measurement",
     Metric.BACKUP_UNKNOWN: "tracking continues; the backup ends, or is overdue",
+    Metric.BACKUPS_DELETED: "a measurement; what should not be deleted is refused before",
 }
 AWS_METRICS = {
     "AWS/Lambda": ("FunctionName", {"Errors", "Throttles"}),
@@ -118,19 +119,52 @@ def test_only_the_alarm_of_a_lasting_condition_notifies_when_it_is_over(alarms: 
     """A failed backup does not become good because no further one fails."""
     for name, alarm in alarms.items():
         of_application = {namespace for namespace, _, _ in metrics_of(alarm)} == {"GaussDBBackup"}
-        lasting = not of_application or int(alarm["EvaluationPeriods"]) > 1
+        keeps_its_state = alarm["TreatMissingData"] == "ignore"
+        lasting = not of_application or keeps_its_state or int(alarm["EvaluationPeriods"]) > 1
         assert alarm.get("OKActions", []) == (["BackupNotifications"] if lasting else []), name
 
 
-def test_only_a_missing_run_is_an_alarm_by_missing_data(alarms: dict[str, Any]) -> None:
-    breaching = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"}
-    assert breaching == {"RunMissingAlarm"}
+def by_missing_data(alarms: Mapping[str, Any], treatment: str) -> set[str]:
+    return {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == treatment}
+
+
+def test_only_what_is_missing_is_an_alarm_by_missing_data(alarms: dict[str, Any]) -> None:
+    assert by_missing_data(alarms, "breaching") == {"RunMissingAlarm", "AuditMissingAlarm", "PruneMissingAlarm"}
+
+
+def test_only_what_an_audit_measures_keeps_its_state_while_data_is_missing(alarms: dict[str, Any]) -> None:
+    """Until the next audit nothing else is known."""
+    assert by_missing_data(alarms, "ignore") == {"InstancesUncoveredAlarm", "OldestBackupAgeAlarm"}
+    assert by_missing_data(alarms, "missing") == set()
+
+
+LONGEST = {"RunMissingAlarm": "MaximumHoursBetweenRuns", "AuditMissingAlarm": "MaximumHoursBetweenAudits"}
+"""Alarms whose number of periods is a parameter."""
 
 
 def test_cloudwatch_accepts_the_periods(alarms: dict[str, Any], template: dict[str, Any]) -> None:
     """All periods of an alarm together are at most a day, or seven days if one is an hour or more."""
-    longest = template["Parameters"]["MaximumHoursBetweenRuns"]["MaxValue"]
+    longest = {name: template["Parameters"][parameter]["MaxValue"] for name, parameter in LONGEST.items()}
     for name, alarm in alarms.items():
         [period] = {item["MetricStat"]["Period"] for item in metric_stats(alarm)} or {alarm["Period"]}
-        periods = longest if name == "RunMissingAlarm" else alarm["EvaluationPeriods"]
+        periods = longest.get(name) or alarm["EvaluationPeriods"]
         assert period * periods <= (7 * 86_400 if period >= 3600 else 86_400), name
+
+
+def test_what_an_audit_measures_is_read_of_the_connection_of_the_stack_alone(template: dict[str, Any]) -> None:
+    """An audit of another connection must not end an alarm of this one."""
+    raw = template["Resources"]
+    of_connection = {
+        name
+        for name, each in raw.items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and {"Name": "connection", "Value": {"Ref": "Connection"}} in next(dimensions_of(each["Properties"]))
+    }
+    assert of_connection == {
+        *("AuditMissingAlarm", "InstancesUncoveredAlarm", "OldestBackupAgeAlarm", "PruneMissingAlarm"),
+    }
+
+
+def dimensions_of(alarm: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    for metric in [item["MetricStat"]["Metric"] for item in metric_stats(alarm)] or [alarm]:
+        yield metric["Dimensions"]

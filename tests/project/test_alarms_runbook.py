@@ -12,6 +12,11 @@ NO_ALARM = {
     "Backups": "a group",
     "Functions": "a group",
     "Queues": "a group",
+    "Audits and prunes": "a group",
+    "The digest of an audit": "a notification without an alarm",
+    "How to audit by hand": "several sections refer to it",
+    "How to prune by hand": "several sections refer to it",
+    "How to keep one backup for ever": "a decision of an operator",
     "How to process a dead-letter queue": "several sections refer to it",
     "How to roll back": "the sections of errors refer to it",
     "How to stop everything": "a decision of an operator",
@@ -67,8 +72,10 @@ def test_the_commands_of_the_runbook_name_resources_of_the_stack(runbook: str, s
 
 
 def test_the_parameters_that_the_runbook_names_exist(runbook: str, template: dict[str, Any]) -> None:
-    named = set(re.findall(r"`([A-Z]\w+(?:Seconds|Email|Url|Days))`", runbook))
-    assert named
+    endings = "Seconds|Email|Url|Days|State|Rules|Hours|Expression|Prefix|Deletions|Audit|Runs|Audits|Ids|Tags|Pattern"
+    named = set(re.findall(rf"`([A-Z]\w+(?:{endings}))`", runbook))
+    named |= set(re.findall(r"`([A-Z]\w+)=\w+`", runbook)) - {"STACK"}
+    assert len(named) > 10
     assert named <= set(template["Parameters"])
 
 

@@ -95,7 +95,12 @@ def test_every_aws_metric_on_the_dashboard_belongs_to_a_resource_of_the_stack(
 
 def test_titles_name_the_units_of_their_metrics(widgets: list[dict[str, Any]]) -> None:
     units = {name: unit for (_, _, name), unit in emitted_telemetry().units.items()}
-    for word, unit, metric in (("(seconds)", "Seconds", "BackupDuration"), ("(MB)", "Megabytes", "BackupSize")):
+    measured = (
+        ("(seconds)", "Seconds", "BackupDuration"),
+        ("(seconds)", "Seconds", "OldestBackupAge"),
+        ("(MB)", "Megabytes", "BackupSize"),
+    )
+    for word, unit, metric in measured:
         [title] = [each["properties"]["title"] for each in widgets if f'"{metric}"' in json.dumps(each)]
         assert title.endswith(word)
         assert units[metric] == unit
@@ -168,7 +173,10 @@ def test_the_latest_errors_are_a_table_over_the_logs_of_every_function(
 
 
 def test_saved_queries_name_only_fields_that_the_code_logs(saved: dict[str, Any]) -> None:
-    assert set(saved) == {"every status of one backup", "today by instance", "slowest backups", "warnings and errors"}
+    assert set(saved) == {
+        *("every status of one backup", "today by instance", "slowest backups", "warnings and errors"),
+        *("uncovered instances", "deleted backups"),
+    }
     for name, query in saved.items():
         assert fields_of(query["QueryString"])
         assert fields_of(query["QueryString"]) <= emitted_telemetry().fields, name

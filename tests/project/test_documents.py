@@ -11,15 +11,25 @@ from typing import Any
 import pytest
 
 from gaussdb_backup import errors
-from gaussdb_backup.aws.event_bus import SOURCE, STATE_CHANGE
+from gaussdb_backup.aws.event_bus import AUDIT_FINISHED, PRUNE_FINISHED, SOURCE, STATE_CHANGE
 from gaussdb_backup.domain import connection
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.plan import Action, Plan, Selection, parse_plan
+from gaussdb_backup.domain.prune import PrunePlan, parse_prune
 from gaussdb_backup.domain.tracking import Status
 from gaussdb_backup.operations.create import CreateResult
-from gaussdb_backup.settings import CreateSettings, DispatchSettings, Settings, TrackSettings
+from gaussdb_backup.operations.prune import PruneResult
+from gaussdb_backup.settings import (
+    AuditSettings,
+    CreateSettings,
+    DispatchSettings,
+    PruneSettings,
+    Settings,
+    TrackSettings,
+)
 from gaussdb_backup.telemetry.metrics import Metric
+from tests.helpers.coverage_samples import UNCOVERED, event_of_audit
 from tests.helpers.emitted_telemetry import emitted_telemetry, event_of
 from tests.helpers.markdown import (
     REFERENCE,
@@ -41,6 +51,8 @@ SETTINGS_BY_HEADING: dict[str, set[str]] = {
     "create_backup": set(CreateSettings.model_fields) - set(Settings.model_fields),
     "dispatch_backups": set(DispatchSettings.model_fields) - set(Settings.model_fields),
     "track_backups": set(TrackSettings.model_fields) - set(Settings.model_fields),
+    "audit_backups": set(AuditSettings.model_fields) - set(Settings.model_fields),
+    "prune_backups": set(PruneSettings.model_fields) - set(Settings.model_fields),
 }
 
 
@@ -159,11 +171,43 @@ def test_every_field_of_a_record_is_listed() -> None:
     assert set(names(table(page, "field"))) == emitted_telemetry().fields - powertools - {"message"}
 
 
-def test_the_event_is_described_as_it_is_published() -> None:
+PRUNE_EVENT = {
+    "version": 1,
+    **parse_prune({"name_prefix": "nightly-", "keep": {"daily": 7}}).log_fields,
+    **PruneResult(parse_prune({"name_prefix": "nightly-", "keep": {"daily": 7}}), PrunePlan(()), ()).summary,
+}
+EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "State changes": (STATE_CHANGE, event_of(Status.COMPLETED)),
+    "Audits": (AUDIT_FINISHED, event_of_audit(UNCOVERED)),
+    "Prunes": (PRUNE_FINISHED, PRUNE_EVENT),
+}
+
+
+@pytest.mark.parametrize("heading", EVENTS)
+def test_the_event_is_described_as_it_is_published(heading: str) -> None:
+    detail_type, detail = EVENTS[heading]
     page = section(reference_page("logs_and_metrics"), "Events")
     assert f"source `{SOURCE}`" in page
-    assert f"detail-type `{STATE_CHANGE}`" in " ".join(page.split())
-    assert set(json.loads(code_blocks(page, "json")[0])) == {"service", *event_of(Status.COMPLETED)}
+    own = section(page, heading)
+    assert f"detail-type `{detail_type}`" in " ".join(own.split())
+    [sample] = code_blocks(own, "json")
+    assert set(json.loads(sample)) == {"service", *detail}
+
+
+@pytest.mark.parametrize("heading", ["Audits", "Prunes"])
+def test_every_field_of_the_event_is_listed(heading: str) -> None:
+    own = section(section(reference_page("logs_and_metrics"), "Events"), heading)
+    assert sorted(names(table(own, "field of the detail"))) == sorted({"service", *EVENTS[heading][1]})
+
+
+def test_the_sample_of_an_audits_event_is_consistent() -> None:
+    own = section(section(reference_page("logs_and_metrics"), "Events"), "Audits")
+    [event] = map(json.loads, code_blocks(own, "json"))
+    published = event_of_audit(UNCOVERED)
+    assert set(event["states"]) == set(published["states"])
+    assert [set(each) for each in event["worst"]] == [set(published["worst"][0])]
+    assert list(event["lines"]) == ["line_1"]
+    assert event["audited"] == sum(event["states"].values())
 
 
 def test_every_class_of_error_that_dead_letters_a_message_is_listed() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from gaussdb_backup.aws.event_bus import SOURCE, STATE_CHANGE, EventBus
+from gaussdb_backup.aws.event_bus import AUDIT_FINISHED, SOURCE, STATE_CHANGE, EventBus
+from gaussdb_backup.domain.digest import WORST
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack, default_parameters
 from tests.helpers.aws import emulated_aws
+from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED, event_of_audit
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
@@ -21,6 +23,9 @@ from tests.helpers.gaussdb import ORDERS
 FAILURES = {status for status in Status if status.is_failure}
 NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
 ENVELOPE = {"time"}
+AUDITS = {"AuditUncoveredRule": UNCOVERED, "AuditDigestRule": COVERED}
+"""The rules for audits, each with an audit that it is for."""
+WORST_TEN = {f"line_{number}" for number in range(1, WORST + 1)}
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +41,12 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def failure_rules(rules: dict[str, Any]) -> dict[str, Any]:
+    """The rules for failed backups, which are not those for audits."""
+    return {name: rule for name, rule in rules.items() if name not in AUDITS}
+
+
 def transformer(rule: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
     """The paths, and the template's lines without their quotes."""
     [target] = rule["Targets"]
@@ -44,38 +55,74 @@ def transformer(rule: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
     return target["InputTransformer"]["InputPathsMap"], [line.strip('"') for line in lines]
 
 
+def paths_of(detail: dict[str, Any], above: str = "$.detail") -> Iterator[tuple[str, str]]:
+    """The path of each field of an event, with its text."""
+    for name, value in detail.items():
+        if isinstance(value, dict):
+            yield from paths_of(value, f"{above}.{name}")
+        else:
+            yield f"{above}.{name}", str(value)
+
+
 def render(rule: dict[str, Any], detail: dict[str, Any]) -> str:
     """Fill in the text as EventBridge does: a field that an event does not have is omitted."""
     paths, lines = transformer(rule)
-    known = {f"$.detail.{name}": str(value) for name, value in detail.items()} | {"$.time": "2026-11-23T02:00:00Z"}
+    known = dict(paths_of(detail)) | {"$.time": "2026-11-23T02:00:00Z"}
     return re.sub(r"<(\w+)>", lambda match: known.get(paths[match[1]], ""), "\n".join(lines))
 
 
 @pytest.mark.usefixtures("_aws")
 def test_exactly_the_failure_statuses_match_and_each_one_rule(rules: dict[str, Any]) -> None:
-    """Moto evaluates the patterns, on events as the code publishes them."""
+    statuses = [event_of(status) for status in Status]
+    notified = notified_of(rules, lambda bus: bus.publish(statuses))
+    assert sorted(detail["status"] for _, detail in notified) == sorted(FAILURES)
+
+
+@pytest.mark.usefixtures("_aws")
+@pytest.mark.parametrize("rule", AUDITS)
+def test_an_audit_matches_the_rule_of_its_outcome_alone(rules: dict[str, Any], rule: str) -> None:
+    audit = event_of_audit(AUDITS[rule])
+    assert [name for name, _ in notified_of(rules, lambda bus: [bus.publish_audit(audit)])] == [rule]
+
+
+@pytest.mark.usefixtures("_aws")
+def test_an_audit_of_no_instance_is_notified_as_uncovered(rules: dict[str, Any]) -> None:
+    audit = event_of_audit(EMPTY)
+    assert [name for name, _ in notified_of(rules, lambda bus: [bus.publish_audit(audit)])] == ["AuditUncoveredRule"]
+
+
+@pytest.mark.usefixtures("_aws")
+def test_nobody_is_notified_of_a_prune(rules: dict[str, Any]) -> None:
+    """Its failures are alarms."""
+    assert notified_of(rules, lambda bus: [bus.publish_prune({"version": 1, "outcome": "uncovered"})]) == []
+
+
+def notified_of(
+    rules: dict[str, Any], publish: Callable[[EventBus], Sequence[str | None]]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Rule and detail of each notification. Moto evaluates the patterns, on events as the code publishes them."""
     events, sqs = boto3.client("events"), boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in rules}
     for name, rule in rules.items():
         events.put_rule(Name=name, EventPattern=json.dumps(rule["EventPattern"]))
         attributes = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
-    assert not any(
-        EventBus("default", service=STACK_NAME, client=events).publish([event_of(status) for status in Status])
-    )
-    detail = json.dumps({"service": STACK_NAME, **event_of(Status.FAILED)})
-    for source, detail_type in (("another", STATE_CHANGE), (SOURCE, "another")):
+    assert not any(publish(EventBus("default", service=STACK_NAME, client=events)))
+    detail = json.dumps({"service": STACK_NAME, "outcome": "uncovered", **event_of(Status.FAILED)})
+    for source, detail_type in (("another", STATE_CHANGE), ("another", AUDIT_FINISHED), (SOURCE, "another")):
         events.put_events(Entries=[{"Source": source, "DetailType": detail_type, "Detail": detail}])
-    notified = [
-        Status(json.loads(message["Body"])["detail"]["status"])
-        for url in queues.values()
+    return [
+        (name, json.loads(message["Body"])["detail"])
+        for name, url in queues.items()
         for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     ]
-    assert sorted(notified) == sorted(FAILURES)
 
 
 @pytest.mark.usefixtures("_aws")
-def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(template: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("of_each_audit", "rules_of_audits"), [("false", 1), ("true", 2)])
+def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(
+    template: dict[str, Any], of_each_audit: str, rules_of_audits: int
+) -> None:
     resources = {
         name: each
         for name, each in template["Resources"].items()
@@ -85,53 +132,74 @@ def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(templat
     boto3.client("cloudformation").create_stack(
         StackName="s",
         TemplateBody=json.dumps(body),
-        Parameters=[{"ParameterKey": "RunbookUrl", "ParameterValue": "https://wiki.example/runbook"}],
+        Parameters=[
+            {"ParameterKey": "RunbookUrl", "ParameterValue": "https://wiki.example/runbook"},
+            {"ParameterKey": "NotifyOfEachAudit", "ParameterValue": of_each_audit},
+        ],
     )
     [topic] = [item["TopicArn"] for item in boto3.client("sns").list_topics()["Topics"]]
     events = boto3.client("events")
     names = [rule["Name"] for rule in events.list_rules(EventBusName="default")["Rules"]]
-    assert len(names) == len(FAILURES)
+    assert len(names) == len(FAILURES) + rules_of_audits
     for name in names:
         [target] = events.list_targets_by_rule(Rule=name)["Targets"]
         assert target["Arn"] == topic
         last = target["InputTransformer"]["InputTemplate"].splitlines()[-1]
-        assert re.fullmatch(r'"More: runbook, section Backup [a-z]+: https://wiki.example/runbook"', last)
+        assert re.fullmatch(r'"[A-Z][a-z ]+: runbook, section [A-Z][a-z ]+: https://wiki.example/runbook"', last)
 
 
 def test_rules_match_the_source_the_detail_type_and_the_bus_of_the_code(
     rules: dict[str, Any], template: dict[str, Any]
 ) -> None:
-    for rule in rules.values():
+    for name, rule in rules.items():
         assert rule["EventPattern"]["source"] == [SOURCE]
-        assert rule["EventPattern"]["detail-type"] == [STATE_CHANGE]
+        assert rule["EventPattern"]["detail-type"] == [AUDIT_FINISHED if name in AUDITS else STATE_CHANGE]
     raw = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
-    function = template["Resources"]["TrackBackupsFunction"]["Properties"]["Environment"]["Variables"]
-    assert {json.dumps(rule["EventBusName"]) for rule in raw} == {json.dumps(function["EVENT_BUS_NAME"])}
+    publishing = ("TrackBackupsFunction", "AuditBackupsFunction", "PruneBackupsFunction")
+    variables = [template["Resources"][name]["Properties"]["Environment"]["Variables"] for name in publishing]
+    buses = {json.dumps(each["EVENT_BUS_NAME"]) for each in variables}
+    assert {json.dumps(rule["EventBusName"]) for rule in raw} == buses
+    assert len(buses) == 1
+
+
+def sample_of(name: str, *, bare: bool = False) -> dict[str, Any]:
+    """An event that a rule is for: with all of its fields, or with those that are always known."""
+    if name in AUDITS:
+        return event_of_audit(EMPTY) if bare else {**event_of_audit(UNCOVERED), "lines": dict.fromkeys(WORST_TEN, "")}
+    return event_of(Status.MISSING if bare else Status.FAILED, bare=bare)
 
 
 def test_every_path_is_a_field_of_the_events_of_the_code(rules: dict[str, Any]) -> None:
-    known = {f"$.detail.{field}" for field in event_of(Status.FAILED)} | {f"$.{field}" for field in ENVELOPE}
-    for rule in rules.values():
+    for name, rule in rules.items():
+        known = {path for path, _ in paths_of(sample_of(name))} | {f"$.{field}" for field in ENVELOPE}
         paths, lines = transformer(rule)
         assert set(paths.values()) <= known
         assert set(re.findall(r"<(\w+)>", "\n".join(lines))) == set(paths)
 
 
+def test_every_line_of_the_worst_instances_is_in_the_text(rules: dict[str, Any]) -> None:
+    paths, lines = transformer(rules["AuditUncoveredRule"])
+    assert {name for name in paths if name.startswith("line_")} == WORST_TEN
+    assert {f"<{name}>" for name in WORST_TEN} <= set(lines)
+
+
 def test_a_field_that_may_be_unknown_ends_its_line_after_a_label(rules: dict[str, Any]) -> None:
-    always = set(event_of(Status.MISSING, bare=True)) | ENVELOPE
-    for rule in rules.values():
+    """Or is the whole line, which is empty then: a digest has up to ten lines of instances."""
+    for name, rule in rules.items():
+        always = {path for path, _ in paths_of(sample_of(name, bare=True))} | {f"$.{field}" for field in ENVELOPE}
         paths, lines = transformer(rule)
-        for name in {name for name, path in paths.items() if path.rpartition(".")[2] not in always}:
-            [line] = [line for line in lines if f"<{name}>" in line]
-            assert re.fullmatch(rf"[A-Z][a-z ]+: <{name}>", line)
+        for field in {field for field, path in paths.items() if path not in always}:
+            [line] = [line for line in lines if f"<{field}>" in line]
+            label = "" if field in WORST_TEN else r"[A-Z][a-z ]+( \(hours\))?: "
+            assert re.fullmatch(rf"{label}<{field}>", line)
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["all known", "little known"])
 def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_runbook(
-    rules: dict[str, Any], stack: Stack, root: Path, *, bare: bool
+    failure_rules: dict[str, Any], stack: Stack, root: Path, *, bare: bool
 ) -> None:
     runbook = (root / "docs" / "operations.md").read_text()
-    for rule in rules.values():
+    for rule in failure_rules.values():
         [status] = rule["EventPattern"]["detail"]["status"]
         detail = event_of(Status(status), bare=bare)
         text = render(rule, detail)
@@ -142,6 +210,29 @@ def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_
         assert text.endswith(f"runbook, section {section}: {stack.parameters['RunbookUrl']}")
         assert f"### Backup {status.lower()}" in runbook
         assert not re.search(r"[<>{}]|None|null", text)
+
+
+SECTIONS = {"AuditUncoveredRule": "Instances uncovered", "AuditDigestRule": "The digest of an audit"}
+
+
+@pytest.mark.parametrize("name", AUDITS)
+@pytest.mark.parametrize("bare", [False, True], ids=["all known", "little known"])
+def test_a_text_of_an_audit_has_its_counts_the_worst_instances_and_the_section_of_the_runbook(
+    rules: dict[str, Any], stack: Stack, runbook: str, name: str, *, bare: bool
+) -> None:
+    detail = event_of_audit(EMPTY if bare else AUDITS[name])
+    text = render(rules[name], detail)
+    for field in ("connection", "scheduled_time", "audited", "uncovered", "not_found", "catch_up", "orphans"):
+        assert re.search(rf": {re.escape(str(detail[field]))}$", text, re.MULTILINE), field
+    assert all(line in text.splitlines() for line in detail["lines"].values())
+    assert text.splitlines()[-1].endswith(f"runbook, section {SECTIONS[name]}: {stack.parameters['RunbookUrl']}")
+    assert f"### {SECTIONS[name]}\n" in runbook
+    assert not re.search(r"[<>{}]|None|null", text)
+
+
+def test_the_first_line_of_a_text_says_whether_instances_are_uncovered(rules: dict[str, Any]) -> None:
+    assert "WITHOUT" in transformer(rules["AuditUncoveredRule"])[1][0]
+    assert "WITHOUT" not in transformer(rules["AuditDigestRule"])[1][0]
 
 
 def test_the_topic_accepts_the_alarms_of_this_stack_and_no_other_service(stack: Stack) -> None:

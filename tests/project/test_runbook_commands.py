@@ -13,7 +13,9 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
+from gaussdb_backup.domain.audit import parse_audit
 from gaussdb_backup.domain.backup_request import parse_backup_request
+from gaussdb_backup.domain.prune import parse_prune
 from local.aws_emulator.stack import Stack
 from tools.redrive import DEAD_LETTER_QUEUES
 
@@ -23,15 +25,18 @@ case "$1 $2" in
     "cloudformation describe-stack-resource") echo "$6" ;;
     "lambda list-event-source-mappings") echo 5f5d7d0a-1111-2222-3333-444455556666 ;;
     "sqs get-queue-attributes") echo "$4" ;;
+    "scheduler get-schedule") cat "$6.input" ;;
 esac
 """
 MAKE = """#!/bin/sh
 echo "$@" >> "$RECORDED_MAKE"
 """
 COMMANDS = ("aws ", "id_of ", "arn_of ", "messages ", "logs ", "make ")
-GLOBAL_OPTIONS = {"--query", "--output", "--cli-binary-format"}
-CUSTOM_COMMANDS = {("logs", "tail"): {"--since"}}
+GLOBAL_OPTIONS = {"--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
+CUSTOM_COMMANDS: dict[tuple[str, str], set[str]] = {("logs", "tail"): {"--since"}, ("s3", "cp"): set()}
 """Commands that the AWS CLI has beyond the operations of the API, with their options."""
+INVOKING = {"AuditSchedule": "AuditBackupsFunction", "PruneSchedule": "PruneBackupsFunction"}
+"""Schedules whose payloads the runbook reads, and the functions that it invokes with them."""
 RESOURCE_OPTIONS = {
     "--logical-resource-id": None,
     "--event-source-arn": "AWS::SQS::Queue",
@@ -52,9 +57,16 @@ def script(runbook: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def recorded(script: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are typed."""
+    return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture(scope="module")
+def recorded(script: str, folder: Path, stack: Stack) -> dict[str, list[str]]:
     """The recorded calls of each program, one line each, and the errors of the shell."""
-    folder = tmp_path_factory.mktemp("commands")
+    for name in INVOKING:
+        (folder / f"{name}.input").write_text(stack.schedule_input(name))
     files = {name: folder / f"{name}.txt" for name in ("aws", "make")}
     for name, program in (("aws", AWS), ("make", MAKE)):
         (folder / name).write_text(program)
@@ -62,7 +74,12 @@ def recorded(script: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     environment = {f"RECORDED_{name.upper()}": str(file) for name, file in files.items()}
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
-        ["sh", "-u", "-c", script], env={"PATH": path, **environment}, capture_output=True, text=True, check=False
+        ["sh", "-u", "-c", script],
+        cwd=folder,
+        env={"PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return {name: file.read_text().splitlines() for name, file in files.items()} | {"sh": result.stderr.splitlines()}
 
@@ -145,6 +162,57 @@ def test_the_request_of_the_runbook_is_valid_and_belongs_to_now(calls: list[list
     assert sent["--queue-url"] == "BackupQueue"
     assert request.connection == "default"
     assert abs(request.scheduled_time - now) < timedelta(minutes=5)
+
+
+def payloads(calls: list[list[str]], folder: Path, function: str) -> list[dict[str, Any]]:
+    """What the runbook invokes a function with, in its order: as typed, or as a file that an earlier command wrote."""
+    given = [options_of(call) for call in calls if call[:2] == ["lambda", "invoke"]]
+    texts = [each["--payload"] for each in given if each["--function-name"] == function]
+    files = {text: folder / text.removeprefix("file://") for text in texts if text.startswith("file://")}
+    return [json.loads(files[text].read_text() if text in files else text) for text in texts]
+
+
+def test_the_audit_of_the_runbook_is_that_of_the_schedule_for_now_and_requests_no_backup(
+    calls: list[list[str]], folder: Path, stack: Stack
+) -> None:
+    now = datetime.now(UTC)
+    of_schedule = json.loads(stack.schedule_input("AuditSchedule"))
+    assert of_schedule["catch_up"] is True
+    by_hand, of_everything = payloads(calls, folder, "AuditBackupsFunction")
+    assert by_hand == {**of_schedule, "catch_up": False, "scheduled_time": by_hand["scheduled_time"]}
+    audits = [parse_audit(each, default_time=now, now=now) for each in (by_hand, of_everything)]
+    assert abs(audits[0].scheduled_time - now) < timedelta(minutes=5)
+    assert audits[1].select.instance_ids is None
+
+
+def test_the_prune_of_the_runbook_is_first_a_dry_run_of_that_of_the_schedule(
+    calls: list[list[str]], folder: Path, stack: Stack
+) -> None:
+    of_schedule = json.loads(stack.schedule_input("PruneSchedule"))
+    assert of_schedule["dry_run"] is False
+    dry_run, real = payloads(calls, folder, "PruneBackupsFunction")
+    assert dry_run == {**of_schedule, "dry_run": True, "scheduled_time": dry_run["scheduled_time"]}
+    assert real == {**dry_run, "dry_run": False}
+    assert [parse_prune(each).dry_run for each in (dry_run, real)] == [True, False]
+
+
+def test_the_backup_that_is_kept_for_ever_has_no_name_that_a_prune_may_delete(
+    calls: list[list[str]], folder: Path, template: dict[str, Any]
+) -> None:
+    now = datetime.now(UTC)
+    [kept] = payloads(calls, folder, "CreateBackupFunction")
+    request = parse_backup_request(kept, default_time=now, now=now)
+    assert not request.name_template.startswith(template["Parameters"]["PruneNamePrefix"]["Default"])
+
+
+def test_the_cli_waits_for_as_long_as_an_audit_or_prune_may_take(
+    calls: list[list[str]], template: dict[str, Any]
+) -> None:
+    """Otherwise it invokes the function once more after a minute."""
+    for name in INVOKING.values():
+        timeout = template["Resources"][name]["Properties"]["Timeout"]
+        invoked = [options_of(call) for call in calls if call[:2] == ["lambda", "invoke"] and name in call]
+        assert {int(each["--cli-read-timeout"]) for each in invoked} == {timeout}
 
 
 def test_the_make_targets_of_the_runbook_exist(recorded: dict[str, list[str]], root: Path) -> None:

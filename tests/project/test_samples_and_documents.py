@@ -2,15 +2,17 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gaussdb_backup.domain.audit import parse_audit
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.plan import Action, decide, parse_plan
+from gaussdb_backup.domain.prune import parse_prune
 from gaussdb_backup.errors import InvalidRequest
 from local.aws_emulator.stack import Stack, default_parameters
 
@@ -76,6 +78,29 @@ def test_the_templates_schedule_sends_a_valid_plan_with_legal_names(
     tags = dict(plan.select.tags)
     decisions = decide(plan, [Instance(id=id_, name="orders-eu", status="ACTIVE", tags=tags) for id_ in ids])
     assert [decision.action for decision in decisions] == [Action.QUEUED] * len(ids)
+
+
+AUDITS = sorted((ROOT / "events" / "audit_backups").glob("*.json"))
+
+
+@pytest.mark.parametrize("sample", AUDITS, ids=lambda path: path.stem)
+def test_each_sample_of_audit_backups_is_an_audit(sample: Path) -> None:
+    audit = parse_audit(json.loads(sample.read_text()), default_time=NOW, now=NOW + timedelta(days=1))
+    assert (audit.schedule is not None) == (sample.stem == "schedule")
+
+
+PRUNES = sorted((ROOT / "events" / "prune_backups").glob("*.json"))
+
+
+@pytest.mark.parametrize("sample", PRUNES, ids=lambda path: path.stem)
+def test_each_sample_of_prune_backups_is_a_prune(sample: Path) -> None:
+    prune = parse_prune(json.loads(sample.read_text()))
+    assert prune.dry_run == (sample.stem == "dry_run")
+
+
+def test_there_is_a_sample_of_an_audit_and_a_prune_for_each_kind_of_call() -> None:
+    assert {sample.stem for sample in AUDITS} >= {"schedule", "direct", "everything"}
+    assert {sample.stem for sample in PRUNES} >= {"schedule", "direct", "dry_run"}
 
 
 MANY_TAGS = json.dumps({f"key{number}": "value" for number in range(21)})

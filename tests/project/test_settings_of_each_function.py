@@ -4,13 +4,23 @@ from typing import Any
 
 import pytest
 
-from gaussdb_backup.settings import CreateSettings, DispatchSettings, Settings, TrackSettings, read_settings
+from gaussdb_backup.settings import (
+    AuditSettings,
+    CreateSettings,
+    DispatchSettings,
+    PruneSettings,
+    Settings,
+    TrackSettings,
+    read_settings,
+)
 from local.aws_emulator.stack import Stack
 
 SETTINGS: dict[str, type[Settings]] = {
     "CreateBackupFunction": CreateSettings,
     "DispatchBackupsFunction": DispatchSettings,
     "TrackBackupsFunction": TrackSettings,
+    "AuditBackupsFunction": AuditSettings,
+    "PruneBackupsFunction": PruneSettings,
 }
 READ_BY_BOTO3 = {"AWS_ENDPOINT_URL"}
 

@@ -1,7 +1,12 @@
 """The template sets what the code reads, and its resources are configured as the code expects."""
 
+import json
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from local.aws_emulator.stack import Stack, default_parameters
 
 
 def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -92,7 +97,7 @@ def test_a_source_queue_that_is_replaced_is_retained_with_its_messages(template:
 
 def test_a_failed_asynchronous_invocation_is_retried_and_then_queued(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Serverless::Function")
-    for name in ("CreateBackupFunction", "DispatchBackupsFunction"):
+    for name in ("CreateBackupFunction", "DispatchBackupsFunction", "AuditBackupsFunction", "PruneBackupsFunction"):
         configuration = functions[name]["EventInvokeConfig"]
         assert configuration["MaximumRetryAttempts"] == 2
         assert configuration["DestinationConfig"]["OnFailure"]["Destination"] == {
@@ -150,22 +155,60 @@ def test_every_schedule_has_a_zone_a_group_a_retry_policy_and_a_dead_letter_queu
         assert {"RetryPolicy", "DeadLetterConfig"} <= set(schedule["Target"])
 
 
-def test_the_schedule_is_enabled_by_its_parameter(template: dict[str, Any]) -> None:
-    """It would run before its secret exists, or never."""
-    assert [schedule["State"] for schedule in schedules(template)] == [{"Ref": "ScheduleState"}]
+def test_each_schedule_is_enabled_by_its_parameter(template: dict[str, Any]) -> None:
+    """The plan's would run before its secret exists, or never."""
+    assert {name: schedule["State"] for name, schedule in of_type(template, "AWS::Scheduler::Schedule").items()} == {
+        "NightlySchedule": {"Ref": "ScheduleState"},
+        "AuditSchedule": {"Ref": "AuditState"},
+        "PruneSchedule": {"Fn::If": ["PruneIsDisabled", "DISABLED", "ENABLED"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("ENABLED", "ENABLED"), ("DRY_RUN", "ENABLED"), ("DISABLED", "DISABLED")]
+)
+def test_a_prune_that_is_a_dry_run_has_a_schedule_too(template: dict[str, Any], state: str, expected: str) -> None:
+    stack = Stack(template, default_parameters(template) | {"PruneState": state})
+    assert stack.resolve(template["Resources"]["PruneSchedule"]["Properties"]["State"]) == expected
 
 
 def test_a_schedule_is_retried_for_as_long_as_the_reference_says(template: dict[str, Any], root: Path) -> None:
     """For four hours, as often as EventBridge Scheduler may."""
     policies = [schedule["Target"]["RetryPolicy"] for schedule in schedules(template)]
-    assert policies == [{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 4 * 3600}]
-    text = " ".join((root / "docs" / "reference" / "plan.md").read_text().split())
-    assert "could not deliver for four hours, or in 185 retries, is in `FailedInvocationsQueue`" in text
+    assert policies == [{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 4 * 3600}] * len(policies)
+    for page in ("plan", "audit", "prune"):
+        text = " ".join((root / "docs" / "reference" / f"{page}.md").read_text().split())
+        assert "could not deliver for four hours, or in 185 retries, is in `FailedInvocationsQueue`" in text, page
 
 
-def test_every_schedule_targets_a_queue_that_a_function_consumes(template: dict[str, Any]) -> None:
+INVOKING = {"AuditSchedule": "AuditBackupsFunction", "PruneSchedule": "PruneBackupsFunction"}
+"""Schedules that invoke a function: what fails of them is one of the next time, so none waits in a queue."""
+
+
+def test_every_other_schedule_targets_a_queue_that_a_function_consumes(template: dict[str, Any]) -> None:
     consumed = [event["Queue"] for _, event in consumers(template)]
-    assert all(schedule["Target"]["Arn"] in consumed for schedule in schedules(template))
+    for name, schedule in of_type(template, "AWS::Scheduler::Schedule").items():
+        if name in INVOKING:
+            assert schedule["Target"]["Arn"] == {"Ref": f"{INVOKING[name]}Aliaslive"}
+        else:
+            assert schedule["Target"]["Arn"] in consumed
+
+
+def test_the_schedules_may_send_to_their_queues_and_invoke_their_functions_and_nothing_else(
+    template: dict[str, Any],
+) -> None:
+    targets = [schedule["Target"]["Arn"] for schedule in schedules(template)]
+    dead_letters = [schedule["Target"]["DeadLetterConfig"]["Arn"] for schedule in schedules(template)]
+    allowed = [
+        (action, resource)
+        for role, statement in statements(template)
+        if role == "SchedulesRole"
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+    invoked = [("lambda:InvokeFunction", target) for target in targets if "Ref" in target]
+    sent = [("sqs:SendMessage", target) for target in [*targets, *dead_letters] if "Ref" not in target]
+    assert {json.dumps(each) for each in allowed} == {json.dumps(each) for each in [*invoked, *sent]}
 
 
 def test_only_schedules_of_the_stacks_group_may_take_their_role(template: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from gaussdb_backup.aws.event_bus import EventBus
 from gaussdb_backup.domain.tracking import Status
 from local.aws_emulator.stack import Stack, default_parameters
 from tests.helpers.aws import emulated_aws
+from tests.helpers.coverage_samples import COVERED, UNCOVERED, event_of_audit
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.project.conftest import ATTRIBUTES
@@ -110,11 +111,13 @@ def test_a_failure_in_one_stack_does_not_notify_the_topic_of_the_other(
                 events.put_targets(Rule=f"{name}-{logical_id}", Targets=[{"Id": "topic", "Arn": arn}])
         bus = EventBus("default", service=NAMES[0], client=events)
         assert not any(bus.publish([event_of(status) for status in Status]))
+        assert not any(bus.publish_audit(event_of_audit(coverage)) for coverage in (COVERED, UNCOVERED))
         notified = {
             name: len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []))
             for name, url in topics.items()
         }
-    assert notified == {NAMES[0]: len([status for status in Status if status.is_failure]), NAMES[1]: 0}
+    audits = len((COVERED, UNCOVERED))
+    assert notified == {NAMES[0]: len([status for status in Status if status.is_failure]) + audits, NAMES[1]: 0}
 
 
 def test_no_value_is_exported(template: dict[str, Any]) -> None:

@@ -43,7 +43,8 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
-FUNCTIONS = ["CreateBackupFunction", "DispatchBackupsFunction", "TrackBackupsFunction"]
+CONSUMERS = ["CreateBackupFunction", "DispatchBackupsFunction", "TrackBackupsFunction"]
+FUNCTIONS = sorted([*CONSUMERS, "AuditBackupsFunction", "PruneBackupsFunction"])
 
 
 @pytest.mark.usefixtures("_region")
@@ -60,7 +61,7 @@ def test_a_layer_with_other_content_makes_a_version_of_each_function(template: d
 @pytest.mark.parametrize("changed", FUNCTIONS)
 def test_a_function_that_changes_makes_a_version_of_it_alone(template: dict[str, Any], changed: str) -> None:
     other = deepcopy(template)
-    other["Resources"][changed]["Properties"]["MemorySize"] = 1024
+    other["Resources"][changed]["Properties"]["MemorySize"] = 2048
     before, after = versions(translate(template)), versions(translate(other))
     assert [name for name in FUNCTIONS if before[name] != after[name]] == [changed]
 
@@ -88,8 +89,16 @@ def test_earlier_versions_are_retained_for_a_roll_back(template: dict[str, Any])
 def test_queues_invoke_the_alias(template: dict[str, Any]) -> None:
     mappings = [each for each in translate(template).values() if each["Type"] == "AWS::Lambda::EventSourceMapping"]
     assert sorted(each["Properties"]["FunctionName"]["Ref"] for each in mappings) == [
-        f"{name}Aliaslive" for name in FUNCTIONS
+        f"{name}Aliaslive" for name in CONSUMERS
     ]
+
+
+@pytest.mark.usefixtures("_region")
+def test_schedules_that_invoke_a_function_invoke_its_alias(template: dict[str, Any]) -> None:
+    schedules = [each for each in translate(template).values() if each["Type"] == "AWS::Scheduler::Schedule"]
+    targets = [each["Properties"]["Target"]["Arn"] for each in schedules]
+    invoked = sorted(target["Ref"] for target in targets if "Ref" in target)
+    assert invoked == ["AuditBackupsFunctionAliaslive", "PruneBackupsFunctionAliaslive"]
 
 
 def test_a_failure_of_an_invocation_without_the_alias_is_kept_as_well(template: dict[str, Any]) -> None:
@@ -104,7 +113,8 @@ def test_a_failure_of_an_invocation_without_the_alias_is_kept_as_well(template: 
         for each in template["Resources"].values()
         if each["Type"] == "AWS::Lambda::EventInvokeConfig"
     }
-    assert set(functions) == set(unqualified) == {"CreateBackupFunction", "DispatchBackupsFunction"}
+    invoked = set(FUNCTIONS) - {"TrackBackupsFunction"}
+    assert set(functions) == set(unqualified) == invoked
     for name, by_sam in functions.items():
         own = unqualified[name]
         assert own["Qualifier"] == "$LATEST"

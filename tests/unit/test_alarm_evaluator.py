@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.alarms import READINGS, MetricData, Reading, evaluate, fires, state_of
+from tests.helpers.alarms import READINGS, MetricData, Reading, evaluate, fires, list_states, newest_state_of, state_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POINT = {"0": False, "X": True, "-": None}
@@ -39,6 +39,31 @@ def test_missing_data_is_treated_as_in_the_tables_of_the_guide(
             points(text), evaluation_periods=3, datapoints_to_alarm=to_alarm, missing_breaches=missing_breaches
         )
         assert state == expected
+
+
+@pytest.mark.parametrize("before", ["ALARM", "OK", "INSUFFICIENT_DATA"])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("- - X", "ALARM"), ("X - 0", "OK"), ("X - -", "ALARM"), ("0 - -", "OK"), ("- - -", None)]
+)
+def test_where_missing_data_is_ignored_the_newest_value_counts_and_without_any_the_state_is_kept(
+    text: str, expected: str | None, before: str
+) -> None:
+    assert newest_state_of(points(text), evaluation_periods=1, before=before) == (expected or before)
+
+
+def test_missing_data_that_is_ignored_over_several_periods_is_not_supported() -> None:
+    with pytest.raises(ValueError, match="several periods"):
+        newest_state_of(points("X -"), evaluation_periods=2, before="OK")
+
+
+def test_an_alarm_that_ignores_missing_data_ends_with_a_value_and_not_with_time() -> None:
+    data = MetricData()
+    data.put("N", "a", 8.0, NOON)
+    data.put("N", "a", 6.0, NOON + timedelta(hours=6))
+    alarm = alarm_of("a / 2", "a", TreatMissingData="ignore", Threshold="3")
+    hour = timedelta(hours=1)
+    assert list_states(alarm, data, start=NOON - hour, end=NOON + 5 * hour) == ["INSUFFICIENT_DATA", "ALARM"]
+    assert list_states(alarm, data, start=NOON, end=NOON + 8 * hour)[-2:] == ["ALARM", "OK"]
 
 
 def alarm_of(expression: str, *metrics: str, **changes: Any) -> dict[str, Any]:
