@@ -115,8 +115,8 @@ def steps(scheduled_time: str) -> tuple[Step, ...]:
 
 def past_backups(now: datetime) -> Iterator[gaussdb_emulator.PastBackup]:
     """Yield the backups of the nights before, which are named as the plan names them, and the one made by hand."""
-    for name, nights in HISTORY.items():
-        for back, mark in enumerate(reversed(nights), start=1):
+    for name, marks in HISTORY.items():
+        for back, mark in enumerate(reversed(marks), start=1):
             if mark in "gf":
                 yield _past(INSTANCES[name], now - timedelta(days=back), "COMPLETED" if mark == "g" else "FAILED", back)
     for back in range(40, 49):

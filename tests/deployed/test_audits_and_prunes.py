@@ -61,17 +61,17 @@ def test_an_audit_that_finds_a_gap_is_a_text_a_page_and_one_backup(
     assert len(project.names(bare)) == 1
 
 
-def test_good_news_are_a_text_only_where_they_are_asked_for(
+def test_good_news_are_a_text_only_where_they_are_requested(
     stack: DeployedStack, scheduled_stack: DeployedStack, project_of_its_own: Project, texts: Inbox
 ) -> None:
     """The second stack is deployed with NotifyOfEachAudit."""
     project = project_of_its_own
     add_backups(project, project.add_instance("covered"), range(1))
     event = {"connection": project.connection, "schedule": uuid4().hex, "scheduled_time": scheduled_time()}
-    with Inbox.of_topic(scheduled_stack) as asked:
+    with Inbox.of_topic(scheduled_stack) as requested:
         assert stack.invoke("AuditBackupsFunction", event)["uncovered"] == 0
         assert scheduled_stack.invoke("AuditBackupsFunction", event)["uncovered"] == 0
-        text = json.loads(asked.wait_for(event["schedule"]))["Message"]
+        text = json.loads(requested.wait_for(event["schedule"]))["Message"]
         assert "A GaussDB audit found a recent good backup of each instance." in text
         assert texts.holding(event["schedule"]) == []
 

@@ -242,7 +242,7 @@ def test_the_protection_of_a_large_project_is_read_while_there_is_time(deploymen
     assert any("instances was read: " in remark for remark in slow["remarks"])
 
 
-def test_an_audit_that_does_not_ask_for_the_protection_reads_none(deployment: Deployment) -> None:
+def test_an_audit_without_read_protection_reads_none(deployment: Deployment) -> None:
     response = deployment.invoke("audit_backups", audit(read_protection=False))
     assert {one["protection"] for one in response["instances"]} == {None}
     assert not deployment.cloud.calls("vault_lock")

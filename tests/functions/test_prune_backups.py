@@ -173,7 +173,7 @@ def test_a_project_that_suddenly_lists_no_instance_deletes_nothing_and_alarms(de
 
 
 @pytest.mark.parametrize("pages_read", [0, 1, 2])
-def test_a_backup_list_that_fails_half_way_deletes_nothing(deployment: Deployment, pages_read: int) -> None:
+def test_a_backup_list_that_fails_before_its_end_deletes_nothing(deployment: Deployment, pages_read: int) -> None:
     deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(250)))
     deployment.cloud.add_fault(Fault(operation="list", after=pages_read))
     with pytest.raises(TryLater):

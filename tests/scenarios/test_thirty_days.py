@@ -128,7 +128,7 @@ def test_a_deleted_instance_becomes_an_orphan_on_the_day_of_its_deletion(diary: 
     assert orphans == [[]] * IS_DELETED + [[DELETED]] * (DAYS - IS_DELETED)
 
 
-def test_a_new_instance_is_new_until_its_first_night(diary: Diary) -> None:
+def test_a_new_instance_is_new_until_its_first_backup(diary: Diary) -> None:
     later = ["late" if day == SKIPPED else "ok" for day in range(IS_CREATED + 1, DAYS)]
     assert diary.states(NEW) == [None] * IS_CREATED + ["new"] + later
 
@@ -147,7 +147,7 @@ def test_each_gap_is_caught_up_by_exactly_one_backup(diary: Diary) -> None:
     assert len([name for name in diary.made[FAILING] if name.endswith("-0800")]) == len(FAILS) + 1
 
 
-def test_each_night_has_its_own_mark_across_the_end_of_daylight_saving(diary: Diary) -> None:
+def test_each_day_has_its_own_mark_across_the_end_of_daylight_saving(diary: Diary) -> None:
     steady = next(one for one in diary.audits[SHOWN]["instances"] if one["instance_id"] == STEADY)
     days = [FIRST.date() + timedelta(days=SHOWN - back) for back in reversed(range(30))]
     assert steady["days"] == "".join("g" if day in diary.listed_days else "n" for day in days)
