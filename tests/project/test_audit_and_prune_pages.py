@@ -113,7 +113,7 @@ def test_the_response_of_a_prune_has_the_shape_that_the_code_returns() -> None:
     failed = {entry["backup_id"]: (entry["error_code"], entry["error_message"]) for entry in given["failed"]}
     deleted = [one for one in decisions if not one.keep and one.backup.id not in failed]
     prune = parse_prune(sample(introduction(PRUNE)))
-    assert PruneResult(prune, PrunePlan(decisions), deleted, failed).to_json() == given
+    assert PruneResult(prune, PrunePlan(decisions), deleted, failed=failed).to_json() == given
     assert sorted(names(table(section(PRUNE, "Response"), "field"))) == sorted(given)
 
 
