@@ -98,7 +98,7 @@ def test_the_states_are_listed_worst_first_and_as_uncovered_or_not() -> None:
     assert [row[1] for row in rows] == ["yes" if state.is_uncovered else "no" for state in State]
 
 
-def test_every_letter_of_a_day_is_described() -> None:
+def test_every_character_of_a_day_is_described() -> None:
     [row] = [row for row in table(AUDIT, "field of an instance") if "days" in code_words(row[0])]
     assert code_words(row[1]) == [day.value for day in Day]
 
