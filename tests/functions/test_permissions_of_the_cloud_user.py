@@ -19,8 +19,8 @@ PAGE = section((ROOT / "docs" / "deploying.md").read_text(), "Permissions of the
 ACTIONS: list[str] = [action for statement in POLICY["Statement"] for action in statement["Action"]]
 FAILS = {
     "gaussdb:backup:create": {"create_backup"},
-    "gaussdb:backup:list": {"create_backup", "track_backups"},
-    "gaussdb:instance:list": {"dispatch_backups"},
+    "gaussdb:backup:list": {"create_backup", "track_backups", "audit_backups", "prune_backups"},
+    "gaussdb:instance:list": {"dispatch_backups", "audit_backups", "prune_backups"},
 }
 
 
@@ -42,6 +42,8 @@ def denied_functions(deployment: Deployment, actions: list[str]) -> set[str]:
         "dispatch_backups": {"scheduled_time": now.isoformat()},
         "create_backup": {"instance_id": ORDERS, "name_template": "nightly", "scheduled_time": now.isoformat()},
         "track_backups": sqs_batch(tracked),
+        "audit_backups": {"read_protection": False},
+        "prune_backups": {"name_prefix": "nightly", "keep": {"last": 1}},
     }
     denied = set()
     for function, event in events.items():
@@ -73,3 +75,54 @@ def test_with_the_same_permissions_of_an_identity_policy_every_function_works(de
 @pytest.mark.parametrize("removed", ACTIONS)
 def test_without_one_of_its_actions_a_function_reports_that_it_was_denied(deployment: Deployment, removed: str) -> None:
     assert denied_functions(deployment, [action for action in ACTIONS if action != removed]) == FAILS[removed]
+
+
+DELETION, ENCRYPTION = "gaussdb:backup:delete", "gaussdb:backup:encrypt"
+
+
+@pytest.fixture
+def two_backups(deployment: Deployment) -> Deployment:
+    """With two good backups of one instance, of which a rule keeps one."""
+    now = datetime.now(UTC)
+    for days in (1, 2):
+        begin = now - timedelta(days=days)
+        past = gaussdb_emulator.PastBackup(name=f"nightly-{days}", instance_id=ORDERS, begin_time=begin)
+        deployment.cloud.add_backups(past)
+    return deployment
+
+
+def allow(deployment: Deployment, *actions: str) -> None:
+    key = gaussdb_emulator.AccessKey(
+        access_key=KEY.access_key, secret_key=KEY.secret_key, allowed_actions=frozenset([*ACTIONS, *actions])
+    )
+    deployment.cloud.add_key(key)
+
+
+PRUNE = {"name_prefix": "nightly-", "keep": {"last": 1}, "dry_run": False}
+
+
+@pytest.mark.parametrize("action", [DELETION, newer(DELETION)])
+def test_with_the_permission_that_the_page_names_for_it_a_prune_deletes(two_backups: Deployment, action: str) -> None:
+    assert f"`{DELETION}`" in PAGE
+    allow(two_backups, action)
+    result = two_backups.invoke("prune_backups", PRUNE)
+    assert [backup["backup_name"] for backup in result["deleted"]] == ["nightly-2"]
+
+
+def test_without_it_a_prune_deletes_nothing_and_reports_that_it_was_denied(two_backups: Deployment) -> None:
+    allow(two_backups)
+    result = two_backups.invoke("prune_backups", PRUNE)
+    assert result["counts"] == {"kept": 1, "deleted": 0, "failed": 1, "not_found": 0}
+    assert "PermissionDenied" in {record.get("error_type") for record in two_backups.records}
+    assert len(two_backups.cloud.backups(ORDERS)) == 2
+
+
+def test_without_the_permission_for_the_encryption_an_audit_has_all_but_the_protection(deployment: Deployment) -> None:
+    """The page advises against that permission, since it could change the encryption."""
+    assert f"`{ENCRYPTION}`" in PAGE
+    allow(deployment)
+    coverage = deployment.invoke("audit_backups", {})
+    assert coverage["audited"] > 0
+    assert {instance["protection"] is None for instance in coverage["instances"]} == {True}
+    [remark] = coverage["remarks"]
+    assert "show backup encryption" in remark

@@ -355,6 +355,17 @@ def test_the_boundary_is_demanded_wherever_a_role_can_be_given_permissions(
     assert changing <= set(demanded["Action"])
 
 
+def test_the_boundary_allows_by_its_description_all_that_the_roles_allow(template: dict[str, Any]) -> None:
+    text = section(PAGE, "Permissions boundary").rpartition("```")[2]
+    whole = {service for service in ("logs", "sqs", "dynamodb", "ec2") if f"`{service}`" in text}
+    roles = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    given = [each for role in roles for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    actions = {action for each in given for action in as_list(each.get("Fn::If", [None, each])[1]["Action"])}
+    named = set(re.findall(r"`(\w+:\w+)`", text))
+    assert named == {action for action in actions if action.partition(":")[0] not in whole}
+    assert whole <= {action.partition(":")[0] for action in actions}
+
+
 def test_the_costs_add_up() -> None:
     rows = table(section(PAGE, "Cost"), "what")
     for column in (2, 3):

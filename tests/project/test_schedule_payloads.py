@@ -2,8 +2,11 @@
 
 import json
 import re
+import shlex
+import subprocess
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from gaussdb_backup.domain.keep_rules import KeepRules
 from gaussdb_backup.domain.prune import Prune, parse_prune
 from gaussdb_backup.errors import InvalidRequest
 from local.aws_emulator.stack import Stack, default_parameters, read_template
+from tests.helpers.markdown import code_blocks, section
 
 NOW = datetime(2026, 11, 23, 8, 1, tzinfo=UTC)
 DUE = "2026-11-23T08:00:00Z"
@@ -259,3 +263,16 @@ def test_missing_prunes_have_an_alarm_exactly_where_a_schedule_deletes(template:
         has_schedule = stack.resolve({"Fn::If": ["HasRetention", "yes", "no"]}) == "yes"
         deletes = has_schedule and not prune_of(template, PruneState=state, RetentionRules=rules or RULES).dry_run
         assert is_enabled == deletes
+
+
+def test_the_command_that_gives_rules_passes_them_to_sam_as_json(template: dict[str, Any], root: Path) -> None:
+    """A shell takes one level of quotes away, that of make another; SAM takes a backslash before each quote."""
+    text = section((root / "docs" / "reference" / "settings.md").read_text(), "Rules and tags")
+    [command] = code_blocks(text, "sh")
+    command = command.replace("make ", "make --dry-run ", 1)
+    done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, check=False)
+    [line] = [line for line in done.stdout.splitlines() if "sam deploy" in line]
+    [override] = [word for word in shlex.split(line) if word.startswith("RetentionRules=")]
+    rules = override.removeprefix("RetentionRules=").replace('\\"', '"')
+    assert prune_of(template, RetentionRules=rules).keep.has_rules
+    assert re.fullmatch(pattern_of(template, "RetentionRules"), rules)
