@@ -119,6 +119,15 @@ def test_asking_twice_makes_one_backup(deployment: Deployment) -> None:
     assert len(deployment.cloud.backups(ORDERS)) == 1
 
 
+@pytest.mark.parametrize("template", ["nightly-{instance_id:.8}-{scheduled_time:%Y%m%d}", "nightly-{instance_id:.8}"])
+def test_nothing_is_requested_under_a_name_that_the_days_other_backup_has(
+    deployment: Deployment, template: str
+) -> None:
+    response = deployment.invoke("audit_backups", audit(catch_up=True, name_template=template))
+    assert (response["uncovered"], response["catch_up"], requests(deployment)) == (3, [], [])
+    assert response["remarks"][0].startswith("nothing is requested to catch up: name_template does not show the hour")
+
+
 def test_without_catch_up_nothing_is_requested(deployment: Deployment) -> None:
     assert deployment.invoke("audit_backups", audit())["catch_up"] == []
     assert requests(deployment) == []

@@ -6,7 +6,7 @@ The one exception is an instance's name, in which characters that the API does n
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from string import Formatter
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,8 @@ _DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")
 """What Python documents for strftime; other letters mean different things on different systems."""
 
 _RULE = f"{MIN_LENGTH} to {MAX_LENGTH} characters, a letter first, then letters, digits, - or _"
+
+_SAMPLE_TIME = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 type _Part = tuple[str, str | None, str]
@@ -62,6 +64,15 @@ def render_backup_name(
 def uses_instance_name(template: str) -> bool:
     """Return whether the template has the name of the instance. Raises `InvalidRequest` for a malformed template."""
     return any(field == "instance_name" for _, field, _ in _parse(template))
+
+
+def shows_hour(template: str) -> bool:
+    """Return whether two runs of one day, an hour apart, have different names. Raises as `uses_instance_name`."""
+    shown = {
+        "".join(_render(field, spec, {field: time}) for _, field, spec in _parse(template) if field == "scheduled_time")
+        for time in (_SAMPLE_TIME, _SAMPLE_TIME + timedelta(hours=1))
+    }
+    return len(shown) > 1
 
 
 def find_template_problems(template: str, known: Collection[str] = FIELDS) -> list[FieldProblem]:

@@ -18,12 +18,17 @@ from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.digest import make_digest
 from gaussdb_backup.domain.drill import is_drill
 from gaussdb_backup.domain.models import Backup, Instance, Protection, VaultLock
+from gaussdb_backup.domain.naming import shows_hour
 from gaussdb_backup.domain.plan import Decision, decide
 from gaussdb_backup.domain.prune import plan_prune
 from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, TryLater
 
 PROTECTION_TIME = timedelta(seconds=60)
 """How long vault locks and encryption are read: two calls for each instance, which a large project has no time for."""
+NAMES_NOT_UNIQUE = (
+    "nothing is requested to catch up: name_template does not show the hour of scheduled_time, so the name would be that "
+    "of the day's other backup; add %H%M to it"
+)
 AUTOMATIC_SPAN = timedelta(days=2)
 """How much further back than the age that a good backup may have automatic backups are listed."""
 
@@ -116,10 +121,11 @@ def audit_backups(
     measured, unselected = measure_instances(selected, backups, by), measure_instances(others, backups, by)
     decisions, refusals = _catch_up(audit, measured, inventory, queue)
     reporter.catch_up_decided(decisions, refusals)
-    protected, remarks = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
+    remarks = [NAMES_NOT_UNIQUE] if audit.catch_up and not shows_hour(audit.name_template) else []
+    protected, unread = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
     coverage = _make_coverage(audit, protected, inventory, manual, started_at)
     sent = [one.instance_id for one in decisions if one.request and one.instance_id not in refusals]
-    found = {"catch_up": tuple(sent), "unselected": tuple(unselected), "remarks": tuple(remarks)}
+    found = {"catch_up": tuple(sent), "unselected": tuple(unselected), "remarks": (*remarks, *unread)}
     coverage = coverage.model_copy(update=found)
     coverage = _deliver(coverage, reports, event_bus, reporter)
     if refusals:
@@ -143,10 +149,11 @@ def _catch_up(
 ) -> tuple[list[Decision], dict[str, str]]:
     """Request one backup of each instance with a gap; return the decisions, and by instance what the queue refused.
 
-    An instance that cannot be backed up, such as a frozen one, is skipped, as in a plan.
+    An instance that cannot be backed up, such as a frozen one, is skipped, as in a plan. Nothing is requested where the
+    name could be that of a backup of the same day, which may be the one that failed.
     """
     gaps = [one.instance_id for one in measured if one.state in CAUGHT_UP and one.building_since is None]
-    if not (audit.catch_up and gaps):
+    if not (audit.catch_up and gaps and shows_hour(audit.name_template)):
         return [], {}
     decisions = decide(audit.catch_up_plan(gaps), inventory)
     requests = {one.instance_id: one.request for one in decisions if one.request}
