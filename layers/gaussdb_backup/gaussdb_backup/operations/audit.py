@@ -26,8 +26,8 @@ from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupErr
 PROTECTION_TIME = timedelta(seconds=60)
 """How long vault locks and encryption are read: two calls for each instance, which a large project has no time for."""
 NAMES_NOT_UNIQUE = (
-    "nothing is requested to catch up: name_template does not show the hour of scheduled_time, so the name would be that "
-    "of the day's other backup; add %H%M to it"
+    "nothing is requested to catch up: name_template does not show the hour of scheduled_time, so the name would be "
+    "that of the day's other backup; add %H%M to it"
 )
 AUTOMATIC_SPAN = timedelta(days=2)
 """How much further back than the age that a good backup may have automatic backups are listed."""
