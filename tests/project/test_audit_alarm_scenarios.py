@@ -10,8 +10,11 @@ from tests.helpers.clock import RUN
 from tests.helpers.published_metrics import DAY, HOUR, MINUTE, Published
 from tests.project.conftest import Fires
 
-QUARTERS = {"every": 15 * MINUTE}
-AGE = {"InstancesUncoveredAlarm": {"uncovered": 1}, "OldestBackupAgeAlarm": {"age": 53 * HOUR}}
+QUARTERS: dict[str, Any] = {"every": 15 * MINUTE}
+AGE: dict[str, dict[str, Any]] = {
+    "InstancesUncoveredAlarm": {"uncovered": 1},
+    "OldestBackupAgeAlarm": {"age": 53 * HOUR},
+}
 """Alarms that keep their state, and what an audit finds that sets them: the age may be 52 hours, twice the default."""
 
 
@@ -97,7 +100,7 @@ def test_audits_that_audit_nothing_of_the_stacks_connection_are_missing_ones(
 
 
 def test_an_audit_that_never_was_is_an_alarm_after_its_warm_up(published: Published, alarms: dict[str, Any]) -> None:
-    span = {"start": RUN, "end": RUN + 2 * DAY, "created_at": RUN, **QUARTERS}
+    span: dict[str, Any] = {"start": RUN, "end": RUN + 2 * DAY, "created_at": RUN, **QUARTERS}
     assert fires(alarms["AuditMissingAlarm"], published, **span)
     audits(published, RUN + 25 * HOUR, RUN + 2 * DAY)
     assert not fires(alarms["AuditMissingAlarm"], published, **span)
@@ -135,5 +138,5 @@ def test_a_prune_that_is_younger_than_the_alarms_periods_is_no_alarm_before_its_
 ) -> None:
     """The alarm waits two days, and the default schedule has a prune each day."""
     published.prune(RUN + 24 * HOUR)
-    span = {"start": RUN, "end": RUN + 7 * DAY, "created_at": RUN, "every": HOUR}
+    span: dict[str, Any] = {"start": RUN, "end": RUN + 7 * DAY, "created_at": RUN, "every": HOUR}
     assert not fires(alarms["PruneMissingAlarm"], published, **span)
