@@ -1,4 +1,4 @@
-"""The stack of template.yaml: its values resolved, its queues, table and topics created in moto."""
+"""The stack of template.yaml: its values resolved, its queues, table, topics and bucket created in moto."""
 
 import json
 import re
@@ -15,6 +15,7 @@ LOCAL_TYPES = frozenset(
     {
         "AWS::DynamoDB::Table",
         "AWS::Events::EventBus",
+        "AWS::S3::Bucket",
         "AWS::SNS::Topic",
         "AWS::SQS::Queue",
     }
@@ -146,6 +147,10 @@ class Stack:
                 return all(self._holds(each) for each in conditions)
             case {"Fn::Not": [negated]}:
                 return not self._holds(negated)
+            case {"Fn::And": parts}:
+                return all(map(self._holds, parts))
+            case {"Condition": name}:
+                return self._holds(self.template["Conditions"][name])
             case {"Fn::Equals": [first, second]}:
                 return bool(self.resolve(first) == self.resolve(second))
         raise KeyError(f"a condition that is not supported here: {condition}")

@@ -6,18 +6,21 @@ from pathlib import Path
 
 from local.writable import NotWritable, ensure_writable
 
-LOG = Path(".cache/demo/functions.log")
+FOLDER = Path(".cache/demo")
+LOG, PAGE = FOLDER / "functions.log", FOLDER / "coverage.html"
 HELD, BROKEN, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 DESCRIPTION = f"""\
-Run one nightly backup plan on this machine, in about 15 seconds: the GaussDB API and the AWS services are
-emulated, the functions are the real ones. No account, no network and no Docker are needed.
+Run one nightly backup plan, and the audit and the prune of the next morning, on this machine, in about 20 seconds: the
+GaussDB API and the AWS services are emulated, the functions are the real ones. No account, no network and no Docker
+are needed.
 
 It shows a direct request and its repetition, an invalid queue message, and a plan over eight instances: one is busy,
-one restarts, one is frozen, one backup fails, one never ends, and one response of the API is lost. Every outcome is
-then verified against the emulated cloud's own list of backups.
+one restarts, one is frozen, one backup fails, one never ends, and one response of the API is lost. Then the audit finds
+which instances have no recent good backup, and has another one made where it can, and the prune deletes what the
+retention rules no longer keep. Every outcome is verified against the emulated cloud's own list of backups.
 
-What the functions logged is in {LOG} afterwards.
+What the functions logged is in {LOG} afterwards, and the page of the audit in {PAGE}.
 """
 EXIT_CODES = """\
 exit codes: 0 every guarantee held; 1 the cloud's list disagrees with what was reported; 2 the demo could not be run
@@ -52,9 +55,9 @@ def _run() -> list[str]:
     console = DemoConsole(Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False))
     console.introduction()
     try:
-        return run(console, lambda text: LOG.write_text(text, encoding="utf-8"))
+        return run(console, lambda name, text: (FOLDER / name).write_text(text, encoding="utf-8"))
     finally:
-        console.log(str(LOG))
+        console.files(str(LOG), str(PAGE))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """The demo's output: a live table on a terminal, plain lines elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from gaussdb_backup.domain.coverage import Coverage
+from local.coverage_table import render_table
 
 from .scenario import INSTANCES, NAMES, OVERDUE_AFTER_SECONDS, RETRY_AFTER_SECONDS
 from .verify import WITH_BACKUP, ReportedRequest
@@ -49,7 +53,9 @@ class DemoConsole:
 
     def introduction(self) -> None:
         """Print what runs."""
-        self.console.print("[bold]gaussdb-backup[/bold]: one nightly run, with both clouds emulated on this machine\n")
+        self.console.print(
+            "[bold]gaussdb-backup[/bold]: one night and the morning after it, both clouds emulated here\n"
+        )
         self.console.print(INTRODUCTION)
         self.console.print("[bold]Requests[/bold]")
 
@@ -102,10 +108,33 @@ class DemoConsole:
             "\n[bold green]The cloud's own list agrees:[/bold green] "
             f"{len(reported)} requests, {backups} backups, no duplicate, every end reported."
         )
+        self.console.print(
+            "The gap that the audit found was closed by one backup, and the prune deleted what the page foresaw and "
+            "nothing else."
+        )
 
-    def log(self, path: str) -> None:
-        """Print where the functions' output is."""
-        self.console.print(f"Log records and metrics of the functions: {path}", markup=False)
+    def audit(self, title: str, coverage: Coverage) -> None:
+        """Print how each instance is covered."""
+        self.console.print(f"\n[bold]{title}[/bold]")
+        width = min(self.console.width, 140)
+        self.console.print(render_table(coverage, width=width), markup=False, highlight=False, soft_wrap=True)
+
+    def prune(self, response: Mapping[str, Any]) -> None:
+        """Print how many backups were kept and deleted, and why some of one instance were kept."""
+        self.console.print("\n[bold]Prune[/bold]: what the retention rules no longer keep, after a dry run of the same")
+        counts = response["counts"]
+        line = f"  kept {counts['kept']}, deleted {counts['deleted']}, not deleted {counts['failed']}"
+        self.console.print(line, highlight=False)
+        shown = [one for one in response["kept"] if NAMES.get(one["instance_id"]) == "orders"]
+        for one in [*shown[:4], *shown[-3:]]:
+            self.console.print(f"  keep    {one['backup_name']:<32} {', '.join(one['reasons'])}", highlight=False)
+        for one in [each for each in response["deleted"] if NAMES.get(each["instance_id"]) == "orders"][-2:]:
+            self.console.print(f"  delete  {one['backup_name']:<32} no rule keeps it", highlight=False)
+
+    def files(self, log: str, page: str) -> None:
+        """Print where the functions' output and the page are."""
+        self.console.print(f"Log records and metrics of the functions: {log}", markup=False)
+        self.console.print(f"The page of the audit: {page}", markup=False)
 
 
 def _table(reported: Sequence[ReportedRequest]) -> Table:

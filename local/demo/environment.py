@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.isolation import isolated
 
 from . import scenario
 
+STATE_CHANGE = "GaussDB Backup State Change"
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
@@ -24,6 +26,8 @@ class Environment:
     cloud: gaussdb_emulator.Cloud
     aws: aws_emulator.LocalAws
     create: aws_emulator.LocalFunction
+    audit: aws_emulator.LocalFunction
+    prune: aws_emulator.LocalFunction
     output: io.StringIO
     plan_queue: EventSourceMapping
     backup_queue: EventSourceMapping
@@ -47,10 +51,29 @@ class Environment:
         return self._records
 
     def run_schedule(self, scheduled_time: str) -> None:
-        """Send the payload of the template's schedule to PlanQueue, completed as EventBridge Scheduler does."""
-        self._send(
-            "PlanQueue", self.aws.stack.schedule_input("NightlySchedule").replace(SCHEDULED_TIME, scheduled_time)
-        )
+        """Send the payload of the template's schedule to PlanQueue."""
+        self._send("PlanQueue", self._payload("NightlySchedule", scheduled_time))
+
+    def run_audit(self, scheduled_time: str) -> dict[str, Any]:
+        """Invoke audit_backups with the payload of the template's schedule; return its response."""
+        response: dict[str, Any] = self.audit(json.loads(self._payload("AuditSchedule", scheduled_time)))
+        return response
+
+    def run_prune(self, scheduled_time: str, **fields: object) -> dict[str, Any]:
+        """Invoke prune_backups with the payload of the template's schedule, some fields changed."""
+        payload = json.loads(self._payload("PruneSchedule", scheduled_time))
+        response: dict[str, Any] = self.prune({**payload, **fields})
+        return response
+
+    def read_report(self, address: str) -> str:
+        """Return the page that an audit stored."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        page: bytes = self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return page.decode()
+
+    def _payload(self, schedule: str, scheduled_time: str) -> str:
+        """Return the payload of a schedule of the template, completed as EventBridge Scheduler does."""
+        return self.aws.stack.schedule_input(schedule).replace(SCHEDULED_TIME, scheduled_time)
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request to BackupQueue."""
@@ -70,10 +93,12 @@ class Environment:
         return sum(int(response["Attributes"][name]) for name in names)
 
     def collect_events(self) -> None:
-        """Add the events that arrived on the bus since the last call to `events`."""
+        """Add the state changes that arrived on the bus since the last call to `events`."""
         while messages := self._sqs.receive_message(QueueUrl=self.events_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                self.events.append(json.loads(message["Body"]))
+                event = json.loads(message["Body"])
+                if event["detail-type"] == STATE_CHANGE:
+                    self.events.append(event)
                 self._sqs.delete_message(QueueUrl=self.events_url, ReceiptHandle=message["ReceiptHandle"])
 
 
@@ -81,13 +106,14 @@ class Environment:
 def start() -> Iterator[Environment]:
     """Start both clouds, store the secret, load the functions; stop everything at the end."""
     cloud = gaussdb_emulator.Cloud(scenario.FLEET)
+    cloud.add_instances(scenario.DELETED)
+    cloud.add_backups(*scenario.past_backups(datetime.now(UTC)))
+    cloud.remove_instance(scenario.DELETED.id)
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)
     with isolated(), ExitStack() as stack:
         running = stack.enter_context(gaussdb_emulator.serve(cloud))
-        aws = stack.enter_context(
-            aws_emulator.start(Connection=scenario.CONNECTION, NameTemplate=scenario.NAME_TEMPLATE)
-        )
+        aws = stack.enter_context(aws_emulator.start(**scenario.STACK_PARAMETERS))
         aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))
         output = io.StringIO()
         create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
@@ -97,6 +123,8 @@ def start() -> Iterator[Environment]:
             cloud=cloud,
             aws=aws,
             create=create,
+            audit=_load(stack, aws, "audit_backups", "AuditBackupsFunction", output),
+            prune=_load(stack, aws, "prune_backups", "PruneBackupsFunction", output),
             output=output,
             plan_queue=_map(aws, dispatch, "DispatchBackupsFunction", "PlanQueue"),
             backup_queue=_map(aws, _retry_soon(aws, create), "CreateBackupFunction", "BackupQueue"),

@@ -11,10 +11,12 @@ from gaussdb_backup.errors import GaussDBBackupError
 from . import environment as environments
 from .console import DemoConsole
 from .environment import Environment
+from .morning import the_next_morning
 from .scenario import INSTANCES, LATER_CHANGES, Step, steps
 from .verify import WITH_BACKUP, ReportedRequest, StoredBackup, find_differences
 
 TIME_LIMIT_SECONDS = 58.0
+LOG = "functions.log"
 OUTCOMES = {
     "backup request deferred": "deferred",
     "backup request rejected": "rejected",
@@ -22,14 +24,16 @@ OUTCOMES = {
 }
 
 
-def run(console: DemoConsole, write_log: Callable[[str], object]) -> list[str]:
+def run(console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
     """Run the scenario and return the differences between the reports and the cloud's own list.
 
-    `write_log` gets all that the functions printed, also when the run is interrupted.
+    `write` gets the name and the content of each file: all that the functions printed, also when the run is
+    interrupted, and the page of the last audit, with the coverage that it shows.
     """
     with environments.start() as environment:
         try:
             now = datetime.now(UTC)
+            before = {backup.id for backup in environment.cloud.backups()}
             reported = []
             for one in send_all(environment, now):
                 console.request(one)
@@ -40,11 +44,13 @@ def run(console: DemoConsole, write_log: Callable[[str], object]) -> list[str]:
             console.events(environment.events)
             events = [(event["detail"]["backup_id"], event["detail"]["status"]) for event in environment.events]
             waiting = environment.count_waiting()
-            differences = find_differences(reported, list_stored(environment), events, waiting=waiting)
+            stored = [one for one in list_stored(environment) if one.backup_id not in before]
+            differences = find_differences(reported, stored, events, waiting=waiting)
+            differences += the_next_morning(environment, console, write)
             console.conclusion(differences, reported)
             return differences
         finally:
-            write_log(environment.output.getvalue())
+            write(LOG, environment.output.getvalue())
 
 
 def send_all(environment: Environment, now: datetime) -> Iterator[ReportedRequest]:

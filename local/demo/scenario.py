@@ -1,6 +1,9 @@
 """The demo's scenario as data: the fleet, its faults, the requests and the expected outcome of each."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from local import gaussdb_emulator
@@ -33,6 +36,32 @@ LATER_CHANGES: dict[str, dict[str, object]] = {"search": {"status": "ACTIVE"}, "
 """Fields of instances that change when every request was delivered once: `search` has restarted."""
 
 NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
+RETENTION_RULES = {"last": 3, "daily": 14, "weekly": 4}
+STACK_PARAMETERS = {
+    "Connection": CONNECTION,
+    "NameTemplate": NAME_TEMPLATE,
+    "ScheduleState": "ENABLED",
+    "RetentionRules": json.dumps(RETENTION_RULES),
+    "PruneState": "ENABLED",
+}
+HISTORY = {
+    "orders": "g" * 30,
+    "customers": "g" * 20 + "ng" + "g" * 8,
+    "payments": "g" * 30,
+    "stock": "-" * 12 + "g" * 18,
+    "reports": "g" * 27 + "fff",
+    "archive": "g" * 11 + "f" + "g" * 12 + "n" * 6,
+    "search": "g" * 15 + "f" + "g" * 14,
+    "legacy": "g" * 19 + "n" * 11,
+}
+"""What each instance has of the nights before, yesterday's the last: g for a good backup, f for a failed one."""
+DELETED = gaussdb_emulator.Instance(id=_id(9), name="orders-old", size_mb=18_000)
+"""An instance that is deleted before the demo begins. Its nine manual backups are left."""
+BY_HAND_ID = "000000000000000000000000000000b1br07"
+"""The id of a backup that a person made: no prune may touch it."""
+REPAIRED: dict[str, dict[str, object]] = {"reports": {"backup_ends": "COMPLETED", "backup_seconds": 1}}
+"""Fields of instances that change before the audit: somebody has repaired `reports`."""
+
 FLEET = gaussdb_emulator.Fleet(
     projects=(gaussdb_emulator.Project(),), access_keys=(KEY,), instances=tuple(INSTANCES.values())
 )
@@ -81,4 +110,32 @@ def steps(scheduled_time: str) -> tuple[Step, ...]:
         Step("nightly plan; the backup never ends", "plan", request("archive"), "created", "OVERDUE"),
         Step("nightly plan; the instance is restarting", "plan", request("search"), "created", "COMPLETED"),
         Step("nightly plan; the instance is frozen", "plan", request("legacy"), "skipped"),
+    )
+
+
+def past_backups(now: datetime) -> Iterator[gaussdb_emulator.PastBackup]:
+    """Yield the backups of the nights before, which are named as the plan names them, and the one made by hand."""
+    for name, marks in HISTORY.items():
+        for back, mark in enumerate(reversed(marks), start=1):
+            if mark in "gf":
+                yield _past(INSTANCES[name], now - timedelta(days=back), "COMPLETED" if mark == "g" else "FAILED", back)
+    for back in range(40, 49):
+        yield _past(DELETED, now - timedelta(days=back), "COMPLETED", back)
+    yield gaussdb_emulator.PastBackup(
+        id=BY_HAND_ID,
+        instance_id=INSTANCES["orders"].id,
+        name="before-migration",
+        begin_time=now - timedelta(days=75),
+        size_mb=18_400,
+    )
+
+
+def _past(instance: gaussdb_emulator.Instance, begin: datetime, status: str, back: int) -> gaussdb_emulator.PastBackup:
+    return gaussdb_emulator.PastBackup(
+        instance_id=instance.id,
+        name=f"nightly-{instance.name}-{begin:%Y%m%d-%H%M}",
+        begin_time=begin,
+        status=status,
+        seconds=instance.size_mb / 20 * (1 + back % 5 / 20),
+        size_mb=round(instance.size_mb * (1 - back / 400)) if status == "COMPLETED" else 0,
     )

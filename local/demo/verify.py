@@ -1,7 +1,8 @@
 """Compares what the functions reported with what the cloud has. Pure: lists in, differences out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 WITH_BACKUP = ("created", "adopted")
@@ -52,6 +53,47 @@ def find_differences(
         *_check_events(reported, list(events)),
         *_check_queues(reported, waiting),
     ]
+
+
+def find_state_differences(found: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each instance whose state in an audit is another than expected."""
+    return [
+        f"audit: expected {name} to be '{state}', reported was '{found.get(name)}'"
+        for name, state in expected.items()
+        if found.get(name) != state
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A prune: the ids of the manual backups before and after it, and of those that it should have deleted.
+
+    `foreseen` are the deletions that the page of the audit shows, `shown` those of a dry run, `deleted` those that the
+    prune reported; `kept_by_hand` is a backup that a person made.
+    """
+
+    before: AbstractSet[str]
+    after_dry_run: AbstractSet[str]
+    after: AbstractSet[str]
+    foreseen: AbstractSet[str]
+    shown: AbstractSet[str]
+    deleted: AbstractSet[str]
+    failed: int
+    kept_by_hand: str
+
+
+def find_prune_differences(pruned: Pruned) -> list[str]:
+    """Return a sentence for each guarantee of a prune that was broken."""
+    checks = {
+        "prune: the dry run deleted something": pruned.after_dry_run == pruned.before,
+        "prune: the dry run showed other backups than the prune deleted": pruned.shown == pruned.deleted,
+        "prune: the page foresaw other backups than the prune deleted": pruned.foreseen == pruned.deleted,
+        "prune: the cloud's list has others than it should": pruned.after == pruned.before - pruned.deleted,
+        "prune: nothing was deleted": bool(pruned.deleted),
+        "prune: not everything was deleted": not pruned.failed,
+        "prune: a backup that a person made is gone": pruned.kept_by_hand in pruned.after,
+    }
+    return [difference for difference, holds in checks.items() if not holds]
 
 
 def _check_request(one: ReportedRequest, stored: Sequence[StoredBackup]) -> list[str]:

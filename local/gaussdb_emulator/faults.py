@@ -53,8 +53,9 @@ class Fault:
     Operations: create, list, delete, batch_delete, instances, instance, vault_lock, encryption, jobs, token, projects.
     `api_prefix` is one of mysql/v3, v3, v3.1, iam.
 
-    A fault is applied at most `times` times (`None`: no limit), within `for_seconds` of the
-    cloud's clock after it was added (`None`: until removed), to a random `share` of the requests (1.0: all).
+    A fault leaves the first `after` requests alone, and is then applied at most `times` times (`None`: no limit),
+    within `for_seconds` of the cloud's clock after it was added (`None`: until removed), to a random `share` of the
+    requests (1.0: all).
     With `after_commit` the operation is done first, and the fault is applied only if it succeeded.
     """
 
@@ -63,6 +64,7 @@ class Fault:
     instance_id: str | None = None
     project_id: str | None = None
     api_prefix: str | None = None
+    after: int = 0
     times: int | None = None
     for_seconds: float | None = None
     share: float = 1.0
@@ -139,6 +141,7 @@ class _ActiveFault:
     fault: Fault
     until: datetime | None
     remaining: int | None
+    left_alone: int
 
     def is_expired(self, now: datetime) -> bool:
         """Whether it can never be applied again."""
@@ -155,7 +158,7 @@ class FaultRegistry:
     def add(self, fault: Fault, now: datetime) -> None:
         """Put a fault in force from now on. Of two that match one request, the earlier is applied."""
         until = None if fault.for_seconds is None else now + timedelta(seconds=fault.for_seconds)
-        self._active.append(_ActiveFault(fault, until, fault.times))
+        self._active.append(_ActiveFault(fault, until, fault.times, fault.after))
 
     def remove(self, fault: Fault | None = None) -> None:
         """Remove a fault, or all of them."""
@@ -175,6 +178,9 @@ class FaultRegistry:
         taken: list[Fault] = []
         for active in self._active:
             if len(taken) < limit and active.fault.phase is phase and self._applies(active, request, instance_ids, now):
+                if active.left_alone > 0:
+                    active.left_alone -= 1
+                    continue
                 active.remaining = None if active.remaining is None else active.remaining - 1
                 taken.append(active.fault)
         return taken

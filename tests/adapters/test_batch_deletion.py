@@ -1,4 +1,4 @@
-"""A batch deletion reports each backup as deleted, gone or failed, and nothing else, whatever the API returns."""
+"""A batch deletion reports each backup as deleted, gone, deferred or failed, and no other, whatever the API returns."""
 
 import json
 from collections.abc import Mapping
@@ -38,33 +38,32 @@ def item(
     return {"backup_id": id_, "error_code": code, "error_msg": message}
 
 
-def test_each_backup_is_deleted_gone_or_failed_with_its_code() -> None:
+def test_each_backup_is_deleted_gone_deferred_or_failed_with_its_code() -> None:
     cloud = make_cloud(Clock())
     good, failed = add(cloud), add(cloud, status="FAILED")
     auto, held, building = add(cloud, type="auto"), add(cloud, held=True), add(cloud, status=None)
     result = make_api(cloud).delete_backups([auto, good, "unknown", held, failed, building])
     assert (result.deleted, result.gone) == ((good, failed), ("unknown",))
-    codes = {id_: code for id_, (code, _) in result.failed.items()}
-    assert codes == {auto: "DBS.201204", held: "DBS.201208", building: "DBS.201208"}
-    assert result.failed[auto] == ("DBS.201204", "The backup type is not allowed.")
+    assert result.failed == {auto: ("DBS.201204", "The backup type is not allowed.")}
+    assert {id_: code for id_, (code, _) in result.deferred.items()} == dict.fromkeys((held, building), "DBS.201208")
 
 
-def test_a_backup_that_is_deleted_again_fails_until_it_is_gone() -> None:
+def test_a_backup_that_is_deleted_again_is_deferred_until_it_is_gone() -> None:
     cloud = make_cloud(Clock())
     backup_id = add(cloud)
     api = make_api(cloud)
     assert api.delete_backups([backup_id]) == BatchDeletion(deleted=(backup_id,))
-    assert list(api.delete_backups([backup_id]).failed) == [backup_id]
+    assert list(api.delete_backups([backup_id]).deferred) == [backup_id]
     cloud.advance(timedelta(seconds=cloud.rules.deletion_seconds))
     assert api.delete_backups([backup_id]) == BatchDeletion(gone=(backup_id,))
 
 
-def test_a_backup_under_a_vault_lock_fails() -> None:
+def test_a_backup_under_a_vault_lock_is_deferred() -> None:
     cloud = make_cloud(Clock())
     lock = gaussdb_emulator.VaultLock(retention_days=30, starts_at=RUN - timedelta(days=29))
     cloud.change_instance(ORDERS, vault_lock=lock)
     backup_id = add(cloud)
-    assert list(make_api(cloud).delete_backups([backup_id]).failed) == [backup_id]
+    assert list(make_api(cloud).delete_backups([backup_id]).deferred) == [backup_id]
     assert cloud.status_of(backup_id) == "COMPLETED"
     cloud.advance(timedelta(days=1))
     assert make_api(cloud).delete_backups([backup_id]).deleted == (backup_id,)
@@ -98,7 +97,7 @@ def test_a_backup_is_gone_by_its_code_whatever_the_message(code: str) -> None:
 )
 def test_a_backup_is_not_gone_by_another_code(item_: dict[str, Any]) -> None:
     result = make_api(respond({"failed_results": [item_]})).delete_backups(IDS)
-    assert (result.gone, list(result.failed)) == ((), ["two"])
+    assert (result.gone, [*result.deferred, *result.failed]) == ((), ["two"])
 
 
 @pytest.mark.parametrize(
@@ -165,10 +164,10 @@ def test_an_odd_code_or_message_of_a_failed_backup_is_empty_or_shortened(
 
 
 @pytest.mark.parametrize("codes", [["DBS.201203", "DBS.201208"], ["DBS.201208", "DBS.201203"]])
-def test_a_backup_that_is_reported_as_gone_and_as_held_has_failed(codes: list[str]) -> None:
+def test_a_backup_that_is_reported_as_gone_and_as_held_is_deferred(codes: list[str]) -> None:
     cloud = respond({"failed_results": [item("one", code) for code in codes]})
     result = make_api(cloud).delete_backups(IDS)
-    assert (result.gone, result.failed["one"][0]) == ((), "DBS.201208")
+    assert (result.gone, result.deferred["one"][0]) == ((), "DBS.201208")
 
 
 RESULTS = st.lists(
@@ -197,4 +196,4 @@ def test_whatever_the_api_returns_each_requested_backup_is_reported_once_or_the_
 ) -> None:
     result = read_batch_deletion(content, IDS)
     if result is not None:
-        assert sorted([*result.deleted, *result.gone, *result.failed]) == sorted(IDS)
+        assert sorted([*result.deleted, *result.gone, *result.deferred, *result.failed]) == sorted(IDS)

@@ -79,7 +79,13 @@ def scheduled_instance(project: Project) -> str:
 @pytest.fixture(scope="session")
 def scheduled_stack(deploy_stack: Deploy, scheduled_instance: str) -> DeployedStack:
     """A second stack in the same account and region, whose schedule runs each minute."""
-    parameters = {"ScheduleState": "ENABLED", "ScheduleExpression": "rate(1 minute)", "InstanceIds": scheduled_instance}
+    parameters = {
+        "ScheduleState": "ENABLED",
+        "ScheduleExpression": "rate(1 minute)",
+        "InstanceIds": scheduled_instance,
+        "NotifyOfEachAudit": "true",
+        "RetentionRules": json.dumps({"last": 3, "daily": 7}),
+    }
     return deploy_stack("second", parameters)
 
 

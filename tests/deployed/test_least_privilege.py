@@ -21,7 +21,7 @@ from tests.helpers.deployed import DeployedStack, Inbox, InvocationFailed, Proje
 
 pytestmark = pytest.mark.deployed
 TEMPLATE = read_template(Path(__file__).parents[2] / "template.yaml")
-FUNCTIONS = ("CreateBackupFunction", "DispatchBackupsFunction", "TrackBackupsFunction")
+FUNCTIONS = tuple(name for name, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::Serverless::Function")
 WITHIN = 60.0
 """Seconds within which a flow ends or is refused."""
 
@@ -96,6 +96,21 @@ def dispatch(deployed: Deployed) -> None:
     plan = {"select": {"instance_ids": [instance]}, "scheduled_time": scheduled_time()}
     deployed.invoke("DispatchBackupsFunction", plan)
     deployed.wait(lambda: deployed.project.names(instance))
+
+
+def audit(deployed: Deployed) -> None:
+    """Each part of an audit by itself is none that fails it: what was refused is in the log."""
+    instance = deployed.project.add_instance()
+    event = {"select": {"instance_ids": [instance]}, "catch_up": True, "scheduled_time": scheduled_time()}
+    deployed.invoke("AuditBackupsFunction", event)
+    deployed.expect_no_refusal()
+    deployed.wait(lambda: deployed.project.names(instance))
+
+
+def prune(deployed: Deployed) -> None:
+    event = {"name_prefix": "none-", "keep": {"last": 1}, "dry_run": False, "select": {"name_pattern": "none"}}
+    deployed.invoke("PruneBackupsFunction", event)
+    deployed.expect_no_refusal()
 
 
 def dead_letter(queue: str, dead_letter_queue: str) -> Flow:
@@ -178,6 +193,13 @@ def schedule(queue: str) -> Flow:
     return permit("SchedulesRole", "sqs:SendMessage", resource=lambda stack: stack.arn_of(queue))
 
 
+def invoke_by_schedule(deployed: Deployed) -> None:
+    """EventBridge Scheduler invokes the aliases of the functions."""
+    for output in ("AuditBackupsFunctionAliasArn", "PruneBackupsFunctionAliasArn"):
+        arn = deployed.stack.outputs[output]
+        permit("SchedulesRole", "lambda:InvokeFunction", resource=lambda _, arn=arn: arn)(deployed)  # type: ignore[misc]  # a default
+
+
 FLOWS: dict[tuple[str, str], Flow] = {
     ("CreateBackupRole", "WriteLogs"): write_log("CreateBackupLogGroup", "CreateBackupRole"),
     ("CreateBackupRole", "ReadConnectionSecrets"): invoke_create,
@@ -199,10 +221,23 @@ FLOWS: dict[tuple[str, str], Flow] = {
     ("TrackBackupsRole", "UseCircuitBreaker"): track,
     ("TrackBackupsRole", "SendToTrackingDeadLetterQueue"): dead_letter("TrackingQueue", "TrackingDeadLetterQueue"),
     ("TrackBackupsRole", "PublishStateChanges"): track,
+    ("AuditBackupsRole", "WriteLogs"): write_log("AuditBackupsLogGroup", "AuditBackupsRole"),
+    ("AuditBackupsRole", "ReadConnectionSecrets"): audit,
+    ("AuditBackupsRole", "UseCircuitBreaker"): audit,
+    ("AuditBackupsRole", "SendToBackupQueue"): audit,
+    ("AuditBackupsRole", "StoreReports"): audit,
+    ("AuditBackupsRole", "PublishTheEnd"): audit,
+    ("AuditBackupsRole", "SendFailedInvocations"): send("FailedInvocationsQueue", "AuditBackupsRole"),
+    ("PruneBackupsRole", "WriteLogs"): write_log("PruneBackupsLogGroup", "PruneBackupsRole"),
+    ("PruneBackupsRole", "ReadConnectionSecrets"): prune,
+    ("PruneBackupsRole", "UseCircuitBreaker"): prune,
+    ("PruneBackupsRole", "PublishTheEnd"): prune,
+    ("PruneBackupsRole", "SendFailedInvocations"): send("FailedInvocationsQueue", "PruneBackupsRole"),
     ("NotificationsRole", "PublishNotifications"): permit(
         "NotificationsRole", "sns:Publish", resource=lambda stack: stack.resources["BackupNotifications"]
     ),
     ("SchedulesRole", "SendToPlanQueue"): schedule("PlanQueue"),
+    ("SchedulesRole", "InvokeAuditAndPrune"): invoke_by_schedule,
     ("SchedulesRole", "SendFailedInvocations"): schedule("FailedInvocationsQueue"),
 }
 """The flow that fails without a statement. One that is missing here is untested, and its test fails."""

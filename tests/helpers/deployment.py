@@ -38,6 +38,7 @@ SETTINGS = {
     "TRACK_MAX_DELAY_SECONDS": "600",
     "TRACK_DEADLINE_SECONDS": "21600",
     "EVENT_BUS_NAME": "default",
+    "REPORT_BUCKET": "reports",
     "POWERTOOLS_SERVICE_NAME": "gaussdb-backup",
     "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
     "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -168,6 +169,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         for variable, url in queues.items():
             monkeypatch.setenv(variable, url)
         make_state_table()
+        make_report_bucket()
         deployment = Deployment(cloud, running.url, capsys, queues)
         deployment.put_secret()
         yield deployment
@@ -180,4 +182,11 @@ def make_state_table() -> None:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def make_report_bucket() -> None:
+    boto3.client("s3").create_bucket(
+        Bucket=SETTINGS["REPORT_BUCKET"],
+        CreateBucketConfiguration={"LocationConstraint": SETTINGS["AWS_DEFAULT_REGION"]},  # type: ignore[typeddict-item]  # a text
     )

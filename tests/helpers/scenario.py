@@ -13,9 +13,11 @@ import boto3
 import httpx
 from aws_lambda_powertools import Logger
 
+from gaussdb_backup.bootstrap.audit import for_audit
 from gaussdb_backup.bootstrap.common import Runtime, make_aws_client
 from gaussdb_backup.bootstrap.create import for_create
 from gaussdb_backup.bootstrap.dispatch import for_dispatch
+from gaussdb_backup.bootstrap.prune import for_prune
 from gaussdb_backup.bootstrap.track import for_track
 from local import gaussdb_emulator
 from local.aws_emulator import Context
@@ -24,11 +26,18 @@ from local.aws_emulator.functions import load_app
 from local.isolation import isolated
 from tests.helpers.aws import emulated_aws
 from tests.helpers.clock import RUN, Clock
-from tests.helpers.deployment import QUEUES, SETTINGS, make_state_table
+from tests.helpers.deployment import QUEUES, SETTINGS, make_report_bucket, make_state_table
 from tests.helpers.gaussdb import KEY, PROJECT, make_cloud
 from tests.helpers.in_memory_sqs import InMemoryQueue, InMemorySqs
 
 SECRET = "gaussdb-backup/default"
+MAKERS = {
+    "create_backup": for_create,
+    "dispatch_backups": for_dispatch,
+    "track_backups": for_track,
+    "audit_backups": for_audit,
+    "prune_backups": for_prune,
+}
 VISIBILITY_TIMEOUT_SECONDS = 1080
 DISPATCH_BATCH_SIZE, CREATE_BATCH_SIZE, TRACK_BATCH_SIZE = 1, 5, 100
 """Those of the template."""
@@ -74,10 +83,8 @@ class Function:
     context: Context = field(default_factory=Context)
 
     def __call__(self, event: Any) -> Any:
-        if hasattr(self.app, "handle_request"):
-            handle = self.app.handle_batch if "Records" in event else self.app.handle_request
-            return handle(event, self.context, self.dependencies)
-        return self.app.handle_batch(event, self.context, self.dependencies)
+        handle = self.app.handle_batch if "Records" in event else self.app.handle_request
+        return handle(event, self.context, self.dependencies)
 
 
 @dataclass
@@ -128,9 +135,9 @@ class Scenario:
 
     def function(self, name: str, *, logger: Logger | None = None, **changes: Any) -> Function:
         """Start a function in an execution environment of its own; `changes` are of its runtime."""
-        make = {"create_backup": for_create, "dispatch_backups": for_dispatch, "track_backups": for_track}[name]
         quiet = logger or Logger(service="gaussdb-backup", level="CRITICAL")
-        return Function(load_app(name), make(self.environment, logger=quiet, runtime=self.runtime(**changes)))
+        dependencies: Any = MAKERS[name](self.environment, logger=quiet, runtime=self.runtime(**changes))  # type: ignore[operator]  # of several types
+        return Function(load_app(name), dependencies)
 
     def source(self, queue: InMemoryQueue, function: Callable[[Any], Any], batch_size: int) -> EventSourceMapping:
         return EventSourceMapping(queue.url, function, sqs=self.sqs, batch_size=batch_size)
@@ -183,7 +190,7 @@ class Scenario:
 
     def final_statuses(self) -> dict[str, str]:
         """The final status of each backup, by id, as it was published."""
-        return {detail["backup_id"]: detail["status"] for detail in self.events.details}
+        return {detail["backup_id"]: detail["status"] for detail in self.events.details if "status" in detail}
 
 
 @contextmanager
@@ -200,6 +207,7 @@ def start_scenario(**settings: str) -> Iterator[Scenario]:
     secret = {"endpoint": "https://gaussdb.test", "project_id": PROJECT, **key}
     with isolated(environment), emulated_aws():
         make_state_table()
+        make_report_bucket()
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
         transport = gaussdb_emulator.EmulatorTransport(gaussdb_emulator.create_app(cloud))
         yield Scenario(clock, cloud, environment, transport, sqs, boto3.resource("dynamodb").Table("state"))

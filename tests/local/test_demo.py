@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.demo.scenario import steps
+from gaussdb_backup.domain.coverage import Coverage
+from local.demo.scenario import INSTANCES, steps
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,31 @@ def test_the_demo_shows_each_request_with_its_outcome(demo_run: subprocess.Compl
     lines = [" ".join(line.split()) for line in demo_run.stdout.splitlines()]
     for step in steps("2026-11-23T01:30:00Z"):
         assert [line for line in lines if f"{step.title}: {step.expected};" in line]
+
+
+def test_the_demo_shows_the_coverage_before_and_after_the_gap_is_closed(
+    demo_run: subprocess.CompletedProcess[str],
+) -> None:
+    lines = [line for line in demo_run.stdout.splitlines() if line.startswith("reports ")]
+    assert ["Failing" in lines[0], "OK" in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_the_demo_shows_what_the_prune_keeps_and_deletes(demo_run: subprocess.CompletedProcess[str]) -> None:
+    lines = [line.split() for line in demo_run.stdout.splitlines()]
+    kept = {line[1]: line[2:] for line in lines if line[:1] == ["keep"]}
+    assert kept["before-migration"] == ["not", "ours"]
+    assert ["last,", "daily,", "weekly"] in kept.values()
+    assert any(line[:1] == ["delete"] for line in lines)
+
+
+def test_the_page_of_the_audit_and_its_coverage_are_files(
+    demo_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    coverage = Coverage.model_validate_json((folder / ".cache/demo/coverage.json").read_text())
+    page = (folder / ".cache/demo/coverage.html").read_text()
+    assert coverage.audited == len(INSTANCES)
+    assert all(one.instance_id in page for one in coverage.instances)
+    assert ".cache/demo/coverage.html" in demo_run.stdout
 
 
 def test_the_demo_writes_no_escape_codes_without_a_terminal(demo_run: subprocess.CompletedProcess[str]) -> None:

@@ -1,10 +1,18 @@
 """The demo trusts the cloud's own list, not the functions: each false report is found."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from local.demo.verify import ReportedRequest, StoredBackup, find_differences
+from local.demo.verify import (
+    Pruned,
+    ReportedRequest,
+    StoredBackup,
+    find_differences,
+    find_prune_differences,
+    find_state_differences,
+)
 
 CREATED = ReportedRequest("a message", "a1in07", "created", "created", "b1", "nightly", "COMPLETED", "COMPLETED")
 AGAIN = replace(CREATED, title="the same again", expected="adopted", outcome="adopted")
@@ -93,3 +101,46 @@ def test_a_message_that_waits_in_its_queue_is_no_difference() -> None:
 def test_a_message_that_is_neither_a_backup_nor_in_a_queue_is_found(waiting: int) -> None:
     differences = find_differences([DEFERRED, replace(CREATED, from_queue=True)], [STORED], [EVENT], waiting=waiting)
     assert differences == [f"messages without a backup: 1; in the queues: {waiting}"]
+
+
+PRUNED = Pruned(
+    before={"1", "2", "3", "by-hand"},
+    after_dry_run={"1", "2", "3", "by-hand"},
+    after={"1", "by-hand"},
+    foreseen={"2", "3"},
+    shown={"2", "3"},
+    deleted={"2", "3"},
+    failed=0,
+    kept_by_hand="by-hand",
+)
+
+
+def test_a_prune_that_did_what_was_foreseen_has_no_difference() -> None:
+    assert find_prune_differences(PRUNED) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "differences"),
+    [
+        ({"after_dry_run": {"1", "2", "by-hand"}}, ["prune: the dry run deleted something"]),
+        ({"shown": {"2"}}, ["prune: the dry run showed other backups than the prune deleted"]),
+        ({"foreseen": {"1", "2", "3"}}, ["prune: the page foresaw other backups than the prune deleted"]),
+        ({"after": {"by-hand"}}, ["prune: the cloud's list has others than it should"]),
+        ({"after": {"1", "2", "by-hand"}}, ["prune: the cloud's list has others than it should"]),
+        ({"failed": 1}, ["prune: not everything was deleted"]),
+        (
+            {"after": {"1"}},
+            ["prune: the cloud's list has others than it should", "prune: a backup that a person made is gone"],
+        ),
+    ],
+)
+def test_each_broken_guarantee_of_a_prune_is_a_difference(changes: dict[str, Any], differences: list[str]) -> None:
+    assert find_prune_differences(replace(PRUNED, **changes)) == differences
+
+
+def test_an_instance_with_another_state_or_none_is_a_difference() -> None:
+    found = {"orders": "ok", "reports": "late"}
+    assert find_state_differences(found, {"orders": "ok", "reports": "failing", "stock": "ok"}) == [
+        "audit: expected reports to be 'failing', reported was 'late'",
+        "audit: expected stock to be 'ok', reported was 'None'",
+    ]

@@ -11,7 +11,7 @@ from tests.helpers.published_metrics import DAY, HOUR, MINUTE, Published
 from tests.project.conftest import Fires
 
 QUARTERS: dict[str, Any] = {"every": 15 * MINUTE}
-AGE: dict[str, dict[str, Any]] = {
+BREACHING: dict[str, dict[str, Any]] = {
     "InstancesUncoveredAlarm": {"uncovered": 1},
     "OldestBackupAgeAlarm": {"age": 53 * HOUR},
 }
@@ -22,41 +22,41 @@ def states_of(alarm: dict[str, Any], published: Published, *, hours: float) -> l
     return list_states(alarm, published, start=RUN, end=RUN + timedelta(hours=hours))
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_what_an_audit_finds_is_an_alarm_until_a_good_audit_and_no_shorter(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
     """The hours without an audit change nothing."""
     published.audit(RUN + MINUTE)
-    published.audit(RUN + 6 * HOUR, **AGE[name])
+    published.audit(RUN + 6 * HOUR, **BREACHING[name])
     assert states_of(alarms[name], published, hours=5) == ["INSUFFICIENT_DATA", "OK"]
     assert states_of(alarms[name], published, hours=23) == ["INSUFFICIENT_DATA", "OK", "ALARM"]
     published.audit(RUN + 24 * HOUR)
     assert states_of(alarms[name], published, hours=40) == ["INSUFFICIENT_DATA", "OK", "ALARM", "OK"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_audits_that_find_the_same_each_time_are_one_notification(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
     for hours in range(1, 24, 6):
-        published.audit(RUN + hours * HOUR, **AGE[name])
+        published.audit(RUN + hours * HOUR, **BREACHING[name])
     assert states_of(alarms[name], published, hours=30) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_a_good_audit_of_another_connection_ends_no_alarm(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
-    published.audit(RUN + MINUTE, **AGE[name])
+    published.audit(RUN + MINUTE, **BREACHING[name])
     published.audit(RUN + HOUR, connection="other")
     assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_an_audit_of_another_connection_sets_no_alarm(published: Published, alarms: dict[str, Any], name: str) -> None:
     published.audit(RUN + MINUTE)
-    published.audit(RUN + HOUR, connection="other", **AGE[name])
+    published.audit(RUN + HOUR, connection="other", **BREACHING[name])
     assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "OK"]
 
 
@@ -107,7 +107,7 @@ def test_an_audit_that_never_was_is_an_alarm_after_its_warm_up(published: Publis
 
 
 def test_an_audit_that_nobody_made_yet_sets_no_other_alarm(published: Published, alarms: dict[str, Any]) -> None:
-    for name in AGE:
+    for name in BREACHING:
         assert states_of(alarms[name], published, hours=48) == ["INSUFFICIENT_DATA"]
 
 

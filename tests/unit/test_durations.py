@@ -33,8 +33,14 @@ def test_a_duration_is_read_in_any_order_and_written_in_one(text: str, duration:
     ["", "2w", "7", "d", "7D", "-7d", "+7d", "7 d", " 7d", "7d\n", "1.5d", "\u0667d", "7d7", "1234567890d", "1d2w"],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not numbers of y, m, d or h, such as 1y6m7d12h"):
+    with pytest.raises(ValueError, match="^not numbers of y, m, d or h, such as 1y6m7d12h$"):
         Duration.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1y", "1m", "1d", "1h"])
+def test_a_duration_is_true_unless_it_is_nothing(text: str) -> None:
+    assert Duration.parse(text)
+    assert not Duration.parse(text.replace("1", "0"))
 
 
 BEFORE = {

@@ -129,6 +129,22 @@ def test_the_same_backups_are_of_other_days_in_another_zone() -> None:
     assert reasons_of(backups, make_policy(daily=2, zone="UTC"))["early"] == ("oldest daily",)
 
 
+@pytest.mark.parametrize(
+    ("rule", "times"),
+    [
+        ("hourly", ["2026-11-23T03:30Z", "2026-11-22T03:30Z", "2026-10-22T03:30Z"]),
+        ("daily", ["2026-11-23T03:30Z", "2026-10-23T03:30Z", "2025-10-23T03:30Z"]),
+        ("weekly", ["2026-11-23T03:30Z", "2025-11-17T03:30Z", "2024-11-18T03:30Z"]),
+        ("monthly", ["2026-11-23T03:30Z", "2025-11-23T03:30Z", "2024-11-23T03:30Z"]),
+        ("yearly", ["2026-11-23T03:30Z", "2016-11-23T03:30Z", "2006-11-23T03:30Z"]),
+    ],
+)
+def test_what_is_as_far_into_another_day_month_or_year_is_in_another_period(rule: str, times: list[str]) -> None:
+    backups = [make_backup(time, time) for time in [*times, "2001-01-01T00:00Z"]]
+    rules: dict[str, Any] = {rule: 3}
+    assert list(reasons_of(backups, make_policy(**rules)).values()) == [(rule,), (rule,), (rule,), GONE]
+
+
 EXEMPT = {
     "building": ({"status": "BUILDING"}, "building"),
     "an unknown status": ({"status": "ARCHIVED"}, "unknown status"),

@@ -31,6 +31,7 @@ AWS_CONFIG = Config(
     connect_timeout=AWS_CONNECT_TIMEOUT.total_seconds(),
     read_timeout=AWS_READ_TIMEOUT.total_seconds(),
     retries={"mode": "standard", "total_max_attempts": AWS_ATTEMPTS},
+    s3={"addressing_style": "path"},  # no host of its own for each bucket, which an emulator does not have
 )
 MAX_CONNECTIONS = 16
 """Connections whose secret and network connections are kept; those used longest ago are closed."""

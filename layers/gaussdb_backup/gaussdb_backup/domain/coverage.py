@@ -210,7 +210,7 @@ def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstic
     its age would be invented. The age of a backup is that of its data, and so counts from its begin.
     """
     latest = by.now + CLOCK_TOLERANCE
-    dated = sorted((b for b in backups if b.begin_time and b.begin_time <= latest), key=_begin, reverse=True)
+    dated = sorted((b for b in backups if b.begin_time and b.begin_time <= latest), key=_order, reverse=True)
     good = [backup for backup in dated if backup.status.is_good]
     last_good = good[0] if good else None
     since = [backup for backup in dated if last_good is None or _begin(backup) > _begin(last_good)]
@@ -237,6 +237,10 @@ def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstic
 
 def _begin(backup: Backup) -> datetime:
     return backup.begin_time or datetime.min.replace(tzinfo=UTC)
+
+
+def _order(backup: Backup) -> tuple[datetime, str]:
+    return (_begin(backup), backup.id)
 
 
 def _fields(backup: Backup) -> dict[str, object]:
@@ -318,7 +322,7 @@ def find_orphans(backups: Iterable[Backup], known: Collection[str]) -> list[Orph
     """
     found = []
     for instance_id, group in group_by_instance(b for b in backups if b.instance_id not in known).items():
-        newest = max(group, key=_begin)
+        newest = max(group, key=_order)
         found.append(
             Orphans(
                 instance_id=instance_id,

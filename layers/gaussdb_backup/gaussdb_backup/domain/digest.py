@@ -7,8 +7,8 @@ from gaussdb_backup.domain.coverage import Coverage, InstanceCoverage
 
 WORST = 10
 """Instances that a digest names."""
-_NOT_SHOWN = re.compile(r"[^\w. -]")
-"""What an instance's name cannot have by the API's rule; an e-mail must show no link that someone put there."""
+_NOT_IN_NAME, _NOT_IN_REASON = re.compile(r"[^\w-]"), re.compile(r"[^\w ,:()-]")
+"""Without slashes and dots an e-mail shows no link that somebody put into a name, or the API into a status."""
 
 
 def make_digest(coverage: Coverage) -> dict[str, Any]:
@@ -51,5 +51,5 @@ def _name(one: InstanceCoverage) -> dict[str, Any]:
 
 
 def _describe(one: InstanceCoverage) -> str:
-    name = _NOT_SHOWN.sub("-", one.instance_name)[:64]
-    return f"{one.state.value}: {name} ({one.instance_id[:36]}): {_NOT_SHOWN.sub('-', one.reason)}"
+    name, instance_id = (_NOT_IN_NAME.sub("-", text)[:64] for text in (one.instance_name, one.instance_id))
+    return f"{one.state.value}: {name} ({instance_id}): {_NOT_IN_REASON.sub('-', one.reason)}"

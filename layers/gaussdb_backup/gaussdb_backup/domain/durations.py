@@ -51,5 +51,5 @@ class Duration:
 
     def _calendar_before(self, when: datetime) -> datetime:
         year, month = divmod(12 * (when.year - self.years) + when.month - 1 - self.months, 12)
-        first = when.replace(year=year, month=month + 1, day=1, fold=0)
+        first = when.replace(year=year, month=month + 1, day=1)
         return first + timedelta(days=when.day - 1 - self.days)

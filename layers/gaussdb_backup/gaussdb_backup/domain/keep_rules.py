@@ -8,7 +8,7 @@ older than the newest backup.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
@@ -74,7 +74,7 @@ class KeepRules(Strict):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One rule. `period` is `None` where each backup is one of its own; times up to `after` are out of reach."""
+    """One rule. `period` is `None` where each backup is one of its own; times up to `after` (UTC) are out of reach."""
 
     reason: str
     period: Callable[[datetime], Hashable] | None
@@ -96,7 +96,7 @@ class _Rule:
                 left, kept_period = left - 1, period
 
     def _reaches(self, time: datetime) -> bool:
-        return self.after is None or time.astimezone(UTC) > self.after
+        return self.after is None or time > self.after
 
 
 def _list_rules(rules: KeepRules, latest: datetime) -> Iterator[_Rule]:

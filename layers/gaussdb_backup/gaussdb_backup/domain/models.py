@@ -101,12 +101,14 @@ class CreatedBackup(Frozen):
 class BatchDeletion(Frozen):
     """The result of a batch deletion, in which each requested id is once.
 
-    It is `deleted`, it was `gone` before, or it has `failed` with the API's (code, message). A code or a message that
-    is missing or malformed is an empty text.
+    It is `deleted`, it was `gone` before, or it is `deferred` or has `failed`, with the API's (code, message): a text
+    that is missing or malformed is empty. A deferred one cannot be deleted now: it is being deleted already, built, or
+    restored from.
     """
 
     deleted: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    deferred: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
     failed: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
 
 

@@ -127,8 +127,14 @@ def plan_prune(
         in_use = {backup.id for backup in group} if instance_id in sources else frozenset[str]()
         decisions += decide(group, policy, now=now, in_use=in_use)
     not_found = sorted(set(select.instance_ids or ()) - known - set(chosen))
-    deletions = sum(not decision.keep for decision in decisions)
-    return PrunePlan(decisions, _find_refusal(retention, deletions, has_instances=bool(known)), not_found)
+    if groups and not known:
+        refused: str | None = (
+            f"the project lists no instance at all, yet backups of {len(groups)}: check the connection; if all of them "
+            "were deleted, delete their backups by hand"
+        )
+    else:
+        refused = _find_refusal(sum(not decision.keep for decision in decisions), retention.max_deletions)
+    return PrunePlan(decisions, refused, not_found)
 
 
 def _selects_orphan(select: Selection, backups: Sequence[Backup]) -> bool:
@@ -137,15 +143,10 @@ def _selects_orphan(select: Selection, backups: Sequence[Backup]) -> bool:
     return select.matches(Instance(id=backups[0].instance_id, name=name))
 
 
-def _find_refusal(retention: Retention, deletions: int, *, has_instances: bool) -> str | None:
-    if deletions and not has_instances:
-        return (
-            f"the project lists no instance at all, so that {deletions} backups would be those of deleted instances: "
-            "check the connection, and delete the backups by hand if they are"
-        )
-    if deletions > retention.max_deletions:
-        return (
-            f"{deletions} backups would be deleted, of at most {retention.max_deletions}: check name_prefix and keep in "
-            "a dry run, then raise max_deletions once"
-        )
-    return None
+def _find_refusal(deletions: int, maximum: int) -> str | None:
+    if deletions <= maximum:
+        return None
+    return (
+        f"{deletions} backups would be deleted, of at most {maximum}: check name_prefix and keep in a dry run, then "
+        "raise max_deletions once"
+    )

@@ -1,8 +1,8 @@
 """Which backups of an instance a retention policy keeps, which it deletes, and why. Nothing is deleted from here.
 
-Only what was certainly made by the policy's schedule, is good and has ended counts, and only that is deleted by the
-rules; whatever is in doubt stays. So a list that lacks backups older than the newest never has one deleted that the
-whole list would keep.
+Only good manual backups with the policy's prefix and a begin in the past count, and only these are deleted by the
+rules; whatever is in doubt stays. A list that lacks backups never has one deleted that the whole list would keep, as
+long as it has the newest.
 """
 
 from collections.abc import Collection, Iterable, Sequence

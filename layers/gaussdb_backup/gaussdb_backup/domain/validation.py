@@ -5,7 +5,7 @@ The `description` of a field is what its error gives as expected, so the two can
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
@@ -59,9 +59,10 @@ def _to_field_problem(item: Mapping[str, Any], model: type[BaseModel], show_valu
 def _find_owner(model: type[BaseModel], path: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo | None]:
     """Return the innermost object that a path leads into, and its field on the path, if it has that."""
     known = model.model_fields.get(str(path[0])) if path else None
-    kind = known.annotation if known else None
-    if len(path) > 1 and isinstance(kind, type) and issubclass(kind, BaseModel):
-        return _find_owner(kind, path[1:])
+    kinds = (known.annotation, *get_args(known.annotation)) if known else ()
+    inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    if len(path) > 1 and inner:
+        return _find_owner(inner[0], path[1:])
     return model, known
 
 

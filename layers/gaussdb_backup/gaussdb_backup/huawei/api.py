@@ -90,11 +90,13 @@ class GaussDBApi:
         end_time: datetime | None = None,
         name: str | None = None,
         instance_name: str | None = None,
+        with_instance_names: bool = False,
     ) -> Iterator[Backup]:
         """List backups; a page is requested when it is needed. Times bound the begin of a backup, inclusively.
 
         What cannot be read of a record is not known, a status then UNKNOWN; one without an id is left out. `name` and
-        `instance_name` are filters of the path `v3` only, which is then used.
+        `instance_name` are filters of the path `v3` only, which is then used, as it is `with_instance_names`: only its
+        records have the names of the instances.
         """
         filters = {
             "instance_id": instance_id,
@@ -106,7 +108,7 @@ class GaussDBApi:
             "instance_name": instance_name,
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
-        needs_v3 = name is not None or instance_name is not None
+        needs_v3 = with_instance_names or name is not None or instance_name is not None
         api_prefix = "v3" if needs_v3 else None
         request = ApiRequest("list backups", "GET", "/backups", api_prefix, parameters=parameters)
         return self._list(request, "backups", Backup.model_validate)

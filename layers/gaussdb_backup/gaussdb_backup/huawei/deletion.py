@@ -8,7 +8,7 @@ from typing import Any
 
 from gaussdb_backup.domain.models import BatchDeletion
 from gaussdb_backup.huawei.error_body import parse_item_error
-from gaussdb_backup.huawei.error_table import GONE
+from gaussdb_backup.huawei.error_table import GONE, NOT_NOW
 
 
 def read_batch_deletion(content: Mapping[str, Any], backup_ids: Sequence[str]) -> BatchDeletion | None:
@@ -20,11 +20,11 @@ def read_batch_deletion(content: Mapping[str, Any], backup_ids: Sequence[str]) -
     refused = _read_refusals(content.get("failed_results"), backup_ids)
     if refused is None or not _has_expected_counts(content, len(backup_ids), len(refused)):
         return None
-    gone = tuple(id_ for id_ in backup_ids if id_ in refused and refused[id_][0] in GONE)
     return BatchDeletion(
         deleted=tuple(id_ for id_ in backup_ids if id_ not in refused),
-        gone=gone,
-        failed={id_: error for id_, error in refused.items() if id_ not in gone},
+        gone=tuple(id_ for id_ in backup_ids if id_ in refused and refused[id_][0] in GONE),
+        deferred={id_: error for id_, error in refused.items() if error[0] in NOT_NOW},
+        failed={id_: error for id_, error in refused.items() if error[0] not in GONE | NOT_NOW},
     )
 
 

@@ -102,6 +102,8 @@ end of its start window, while refusing it for good might lose a backup over a c
 
 GONE = frozenset(code for (_, code), rule in TABLE.items() if rule is NO_BACKUP)
 """The codes that report that a backup does not exist, whatever the status: items of a batch have none."""
+NOT_NOW = frozenset(code for (_, code), rule in TABLE.items() if rule in (BUSY, LATER))
+"""The codes that report that a backup, or its instance, is in a status that will end."""
 
 
 def find_rule(http_status: int, code: str) -> ErrorRule:

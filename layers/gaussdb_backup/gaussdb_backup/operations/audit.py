@@ -34,7 +34,9 @@ class AuditApi(Protocol):
     def list_instances(self) -> Iterable[Instance]:
         """List the instances of the project."""
 
-    def list_backups(self, *, backup_type: str, begin_time: datetime | None = None) -> Iterable[Backup]:
+    def list_backups(
+        self, *, backup_type: str, begin_time: datetime | None = None, with_instance_names: bool = False
+    ) -> Iterable[Backup]:
         """List the backups of the project that began at or after `begin_time`."""
 
     def show_vault_lock(self, instance_id: str) -> VaultLock | None:
@@ -104,7 +106,7 @@ def audit_backups(
     """
     reporter.add(**audit.log_fields)
     inventory = list(api.list_instances())
-    manual = list(api.list_backups(backup_type="manual"))
+    manual = list(api.list_backups(backup_type="manual", with_instance_names=True))
     started_at = now()
     backups = [*manual, *_list_automatic(audit, api, started_at)]
     lasting = [one for one in inventory if not is_drill(one)]
@@ -158,25 +160,37 @@ def _read_protection(
 ) -> tuple[list[InstanceCoverage], list[str]]:
     """Read vault lock and encryption of each instance, while there is time; return a remark for what was not read.
 
-    They are no part of coverage: whatever the API refuses or breaks here costs the audit nothing else.
+    They are no part of coverage: what the API refuses here costs the audit nothing else, and the one not the other.
     """
     if not audit.read_protection:
         return list(measured), []
-    result = list(measured)
+    calls: dict[str, Callable[[str], object]] = {
+        "vault_lock": api.show_vault_lock,
+        "encryption": api.show_backup_encryption,
+    }
+    result, remarks = list(measured), list[str]()
     for index, one in enumerate(measured):
-        if deadline.remaining <= timedelta(0):
-            return result, [f"vault lock and encryption were read for {index} of {len(measured)} instances: no time"]
-        try:
-            protection = Protection(
-                vault_lock=api.show_vault_lock(one.instance_id),
-                encryption=api.show_backup_encryption(one.instance_id),
+        if calls and deadline.remaining <= timedelta(0):
+            remarks.append(
+                f"{_name(calls)} of {index} of {len(measured)} instances was read: there was no time for more"
             )
-        except (FixConfiguration, TryLater) as error:
-            return result, [f"vault lock and encryption were read for {index} of {len(measured)} instances: {error}"]
-        except (FixRequest, GiveUp):
-            continue
-        result[index] = one.model_copy(update={"protection": protection})
-    return result, []
+            break
+        found: dict[str, object] = {}
+        for field, show in list(calls.items()):
+            try:
+                found[field] = show(one.instance_id)
+            except (FixConfiguration, TryLater) as error:
+                del calls[field]
+                remarks.append(f"{_name([field])} of {index} of {len(measured)} instances was read: {error}")
+            except (FixRequest, GiveUp):
+                continue
+        if found:
+            result[index] = one.model_copy(update={"protection": Protection.model_validate(found)})
+    return result, remarks
+
+
+def _name(fields: Iterable[str]) -> str:
+    return " and ".join(field.replace("_", " ") for field in fields)
 
 
 def _make_coverage(

@@ -18,13 +18,17 @@ MAX_LISTED = 10_000
 NOT_ATTEMPTED = "NotAttempted"
 
 
+type Problems = Mapping[str, tuple[str, str]]
+"""The API's code and message by the id of the backup."""
+
+
 class PruneApi(Protocol):
     """The calls of the API that a prune needs."""
 
     def list_instances(self) -> Iterable[Instance]:
         """List the instances of the project."""
 
-    def list_backups(self, *, backup_type: str) -> Iterable[Backup]:
+    def list_backups(self, *, backup_type: str, with_instance_names: bool) -> Iterable[Backup]:
         """List the backups of the project."""
 
     def delete_backups(self, backup_ids: Sequence[str]) -> BatchDeletion:
@@ -47,6 +51,9 @@ class Reporter(Protocol):
     def pruned(self, decision: Decision) -> None:
         """Report that a backup is deleted."""
 
+    def deletion_deferred(self, backup: Backup, *, error_code: str, error_message: str) -> None:
+        """Report that a backup cannot be deleted now."""
+
     def deletion_failed(self, backup: Backup, *, error_code: str, error_message: str) -> None:
         """Report that a backup was not deleted."""
 
@@ -62,7 +69,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What was kept and deleted, with the reasons; `failed` are codes and messages by id.
+    """What was kept and deleted, with the reasons; codes and messages of what was deferred or failed, by id.
 
     In a dry run `deleted` is what would be.
     """
@@ -70,7 +77,8 @@ class PruneResult:
     prune: Prune
     plan: PrunePlan
     deleted: Sequence[Decision]
-    failed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    deferred: Problems = field(default_factory=dict)
+    failed: Problems = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -78,6 +86,7 @@ class PruneResult:
         return {
             "kept": sum(decision.keep for decision in self.plan.decisions),
             "deleted": len(self.deleted),
+            "deferred": len(self.deferred),
             "failed": len(self.failed),
             "refused": self.plan.refused,
             "not_found": len(self.plan.not_found),
@@ -86,21 +95,25 @@ class PruneResult:
     def to_json(self) -> dict[str, Any]:
         """Return the response of a direct invoke."""
         kept = [_describe(decision) for decision in self.plan.decisions if decision.keep]
-        by_id = {decision.backup.id: decision for decision in self.plan.decisions}
-        failed = [
-            {**_describe(by_id[id_]), "error_code": code, "error_message": message}
-            for id_, (code, message) in self.failed.items()
-        ]
         return {
             "version": 1,
             "dry_run": self.prune.dry_run,
             "counts": {key: value for key, value in self.summary.items() if key != "refused"},
             "kept": kept[:MAX_LISTED],
             "deleted": [_describe(decision) for decision in self.deleted],
-            "failed": failed,
+            "deferred": self._describe_problems(self.deferred),
+            "failed": self._describe_problems(self.failed),
             "not_found": list(self.plan.not_found),
             "refused": self.plan.refused,
         }
+
+    def _describe_problems(self, problems: Problems) -> list[dict[str, Any]]:
+        return [
+            {**_describe(decision), "error_code": code, "error_message": message}
+            for decision in self.plan.deletions
+            for code, message in [problems.get(decision.backup.id, ("", ""))]
+            if decision.backup.id in problems
+        ]
 
 
 def _describe(decision: Decision) -> dict[str, Any]:
@@ -126,29 +139,29 @@ def prune_backups(
     """
     reporter.add(**prune.log_fields)
     instances = list(api.list_instances())
-    backups = list(api.list_backups(backup_type="manual"))
+    backups = list(api.list_backups(backup_type="manual", with_instance_names=True))
     plan = plan_prune(prune, select=prune.select, zone=prune.zone, instances=instances, backups=backups, now=now())
     if prune.dry_run:
         result = PruneResult(prune, plan, plan.deletions)
+    elif plan.refused:
+        result = PruneResult(prune, plan, [])
     else:
-        deleted, failed = ([], {}) if plan.refused else _delete(plan.deletions, api, reporter)
-        result = PruneResult(prune, plan, deleted, failed)
+        result = _delete(prune, plan, api, reporter)
     reporter.prune_finished(result.summary, dry_run=prune.dry_run)
     if not prune.dry_run and (cause := event_bus.publish_prune({"version": 1, **prune.log_fields, **result.summary})):
         reporter.not_delivered("event", cause=cause)
     return result
 
 
-def _delete(
-    deletions: Sequence[Decision], api: PruneApi, reporter: Reporter
-) -> tuple[list[Decision], dict[str, tuple[str, str]]]:
-    """Delete backups, and report about each as soon as it is known; return those that are gone, and the failures by id.
+def _delete(prune: Prune, plan: PrunePlan, api: PruneApi, reporter: Reporter) -> PruneResult:
+    """Delete what the plan names, and report about each as soon as it is known.
 
     An error that the next call would get too ends it: the others are deleted by the next prune.
     """
     deleted: list[Decision] = []
+    deferred: dict[str, tuple[str, str]] = {}
     failed: dict[str, tuple[str, str]] = {}
-    batches = batched(deletions, BATCH_SIZE, strict=False)
+    batches = batched(plan.deletions, BATCH_SIZE, strict=False)
     for batch in batches:
         by_id = {decision.backup.id: decision for decision in batch}
         try:
@@ -162,10 +175,13 @@ def _delete(
         for backup_id in (*result.deleted, *result.gone):
             deleted.append(by_id[backup_id])
             reporter.pruned(by_id[backup_id])
+        for backup_id, (code, message) in result.deferred.items():
+            reporter.deletion_deferred(by_id[backup_id].backup, error_code=code, error_message=message)
         for backup_id, (code, message) in result.failed.items():
-            failed[backup_id] = code, message
             reporter.deletion_failed(by_id[backup_id].backup, error_code=code, error_message=message)
-    return deleted, failed
+        deferred |= result.deferred
+        failed |= result.failed
+    return PruneResult(prune, plan, deleted, deferred, failed)
 
 
 def _delete_batch(backup_ids: Sequence[str], api: PruneApi) -> BatchDeletion:
@@ -177,12 +193,14 @@ def _delete_batch(backup_ids: Sequence[str], api: PruneApi) -> BatchDeletion:
         return api.delete_backups(backup_ids)
     except (FixRequest, GiveUp, InstanceBusy) as error:
         if len(backup_ids) == 1:
-            problem = (error.error_code or type(error).__name__, str(error))
-            return BatchDeletion(failed={backup_ids[0]: problem})
+            problems = {backup_ids[0]: (error.error_code or type(error).__name__, str(error))}
+            is_busy = isinstance(error, InstanceBusy)
+            return BatchDeletion(deferred=problems) if is_busy else BatchDeletion(failed=problems)
     middle = len(backup_ids) // 2
     first, second = _delete_batch(backup_ids[:middle], api), _delete_batch(backup_ids[middle:], api)
     return BatchDeletion(
         deleted=first.deleted + second.deleted,
         gone=first.gone + second.gone,
+        deferred={**first.deferred, **second.deferred},
         failed={**first.failed, **second.failed},
     )

@@ -31,6 +31,14 @@ STATE_MARKS: Final = {
     State.NEW: "+",
     State.OK: "✓",
 }
+STATE_DESCRIPTIONS: Final = {
+    State.NEVER: "It has no good backup, and has existed for longer than one may be old",
+    State.FAILING: "Its last good backup is too old, and the newest attempt since then failed",
+    State.LATE: "Its last good backup is too old",
+    State.BUILDING: "Its last good backup is too old, and one is being made",
+    State.NEW: "It has no good backup yet, but has not existed for longer than one may be old",
+    State.OK: "Its last good backup is young enough",
+}
 DAY_WORDS: Final = {
     Day.GOOD: "good",
     Day.BUILDING: "running",
@@ -67,9 +75,10 @@ def show_age(since: datetime, now: datetime) -> str:
 
 def show_duration(seconds: float) -> str:
     """Return how long something took: `45 s`, `18 min`, `2 h 5 min`."""
-    if seconds < 60:  # noqa: PLR2004 - seconds of a minute
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds of a minute
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
@@ -110,10 +119,12 @@ def summarize(coverage: Coverage) -> str:
         return "No instance was audited: the project lists none that is selected"
     if uncovered:
         return f"{uncovered:,} of {count(audited, 'instance')} {'needs' if uncovered == 1 else 'need'} you"
-    missing = f", but {len(coverage.not_found):,} selected were not found" if coverage.not_found else ""
+    lost = len(coverage.not_found)
+    missing = f", but {lost:,} selected {'was' if lost == 1 else 'were'} not found" if lost else ""
     well = coverage.states.get(State.OK, 0)
+    if well == 0:
+        return f"No instance is covered yet, each is new or being backed up{missing}"
     if well < audited:
-        return (
-            f"{well:,} of {count(audited, 'instance')} are covered, the others are not due or being backed up{missing}"
-        )
+        verb = "is" if well == 1 else "are"
+        return f"{well:,} of {count(audited, 'instance')} {verb} covered, the others new or being backed up{missing}"
     return f"{'The only instance is' if audited == 1 else f'All {audited:,} instances are'} covered{missing}"

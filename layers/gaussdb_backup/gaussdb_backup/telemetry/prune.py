@@ -31,6 +31,11 @@ class PruneReporter(Reporter):
         reason = ", ".join(decision.reasons) or "no rule keeps it"
         self._logger.info("backup pruned", extra=to_json({**self._fields_of(decision.backup), "reason": reason}))
 
+    def deletion_deferred(self, backup: Backup, *, error_code: str, error_message: str) -> None:
+        """Report that a backup cannot be deleted now, such as one that is being restored from; no alarm is worth it."""
+        fields = {**self._fields_of(backup), "error_code": error_code, "error_message": error_message}
+        self._logger.warning("backup not pruned", extra=to_json(fields))
+
     def deletion_failed(self, backup: Backup, *, error_code: str, error_message: str) -> None:
         """Report that the API did not delete a backup; the next prune tries it again."""
         fields = {**self._fields_of(backup), "error_code": error_code, "error_message": error_message}

@@ -1,0 +1,96 @@
+"""The morning after the run: an audit that closes gaps, an audit that sees them closed, and a prune."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gaussdb_backup.domain.coverage import Coverage
+
+from .console import DemoConsole
+from .environment import Environment
+from .scenario import BY_HAND_ID, INSTANCES, NAMES, REPAIRED
+from .verify import Pruned, find_prune_differences, find_state_differences
+
+EXPECTED = {
+    "orders": "ok", "customers": "ok", "payments": "ok", "stock": "ok", "search": "ok",
+    "reports": "failing", "archive": "building", "legacy": "late",
+}  # fmt: skip
+EXPECTED_AFTERWARDS = {**EXPECTED, "reports": "ok"}
+CAUGHT_UP = ("reports",)
+"""Of the instances without a recent good backup: `archive` is being backed up, and `legacy` is frozen."""
+TIME_LIMIT_SECONDS = 30.0
+LATER = timedelta(minutes=2)
+"""How much later than now the audits are scheduled: names show the minute, and those of the run have this one."""
+DELETION_TIME = timedelta(minutes=10)
+"""A deleted backup stays in the cloud's list for some minutes."""
+
+
+def the_next_morning(environment: Environment, console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
+    """Audit, wait for the catch-up backups, audit again and prune; return what differs from what it should be."""
+    for name, fields in REPAIRED.items():
+        environment.cloud.change_instance(INSTANCES[name].id, **fields)
+    first = _audit(environment)
+    console.audit("Audit[/bold] of the next morning, which requests what is missing[bold]", first)
+    differences = find_state_differences(_states(first), EXPECTED)
+    caught_up = sorted(NAMES[instance_id] for instance_id in first.catch_up)
+    if caught_up != sorted(CAUGHT_UP):
+        differences.append(f"the audit requested a backup of {caught_up}, expected {sorted(CAUGHT_UP)}")
+    _run_until_caught_up(environment, first)
+    second = _audit(environment)
+    console.audit("Audit[/bold] once the missing backup is there[bold]", second)
+    differences += find_state_differences(_states(second), EXPECTED_AFTERWARDS)
+    write("coverage.html", environment.read_report(second.report or ""))
+    write("coverage.json", json.dumps(second.to_json(), indent=1))
+    return differences + _prune(environment, console, second)
+
+
+def _audit(environment: Environment) -> Coverage:
+    return Coverage.model_validate(environment.run_audit((datetime.now(UTC) + LATER).isoformat()))
+
+
+def _states(coverage: Coverage) -> dict[str, str]:
+    return {NAMES[one.instance_id]: one.state.value for one in coverage.instances}
+
+
+def _run_until_caught_up(environment: Environment, coverage: Coverage) -> None:
+    end = time.monotonic() + TIME_LIMIT_SECONDS
+    while time.monotonic() < end:
+        environment.backup_queue.run_until_empty()
+        environment.tracking_queue.run_until_empty()
+        newest = [environment.cloud.backups(instance_id)[0] for instance_id in coverage.catch_up]
+        if all(environment.cloud.status_of(backup.id) == "COMPLETED" for backup in newest):
+            return
+        time.sleep(0.2)
+
+
+def _prune(environment: Environment, console: DemoConsole, coverage: Coverage) -> list[str]:
+    """Show the deletions in a dry run, then delete; compare what was shown, what was foreseen, and what is left."""
+    now = datetime.now(UTC).isoformat()
+    before = _manual(environment)
+    shown = environment.run_prune(now, dry_run=True)
+    after_dry_run = _manual(environment)
+    done = environment.run_prune(now)
+    console.prune(done)
+    environment.cloud.advance(DELETION_TIME)
+    return find_prune_differences(
+        Pruned(
+            before=before,
+            after_dry_run=after_dry_run,
+            after=_manual(environment),
+            foreseen={one.backup_id for one in coverage.next_prune.deleted} if coverage.next_prune else set(),
+            shown=_ids(shown["deleted"]),
+            deleted=_ids(done["deleted"]),
+            failed=len(done["failed"]),
+            kept_by_hand=BY_HAND_ID,
+        )
+    )
+
+
+def _ids(entries: list[dict[str, Any]]) -> set[str]:
+    return {entry["backup_id"] for entry in entries}
+
+
+def _manual(environment: Environment) -> set[str]:
+    return {backup.id for backup in environment.cloud.backups() if backup.type == "manual"}
