@@ -170,7 +170,7 @@ def _emit_prune(reporter: Any) -> None:
         if isinstance(error, GaussDBBackupError):
             reporter.deletions_stopped(error)
     reporter.pruned(retention.Decision(BACKUP, keep=False, reasons=()))
-    reporter.deletion_deferred(BACKUP, error_code="DBS.200024", error_message="it is being deleted")
+    reporter.deletion_deferred(BACKUP, error_code="DBS.201208", error_message="it is being deleted")
     reporter.deletion_failed(BACKUP, error_code="DBS.201204", error_message="an automatic backup")
     for refused in (None, "900 backups would be deleted, of at most 500"):
         summary = {"kept": 9, "deleted": 1, "deferred": 0, "failed": 0, "refused": refused, "not_found": 0}
