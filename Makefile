@@ -7,16 +7,18 @@ VENV := .venv
 SAM_VENV := .tools/sam
 MINISTACK_VENV := .tools/ministack
 CHECKOV_VENV := .tools/checkov
+BROWSER_VENV := .tools/browser
+AXE := .tools/axe
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup local tests tools
-FAST := not container and not deployed and not load and not slow
+FAST := not browser and not container and not deployed and not load and not slow
 ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-container test-deployed test-load mutants lint check format validate build \
-	deploy doctor redrive emulators stop-emulators lock clean need-writable need-docker need-aws
+.PHONY: help demo test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
+	deploy doctor redrive emulators stop-emulators lock clean need-writable need-chromium need-docker need-aws
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ test-shuffled: need-writable $(VENV)/.complete  ## Run the fast tests in random 
 	@echo "Order of the tests: make test-shuffled SEED=$(SEED)"
 	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --shuffle $(SEED) $(ARGS)
 
+test-browser: need-writable need-chromium $(VENV)/.complete $(BROWSER_VENV)/.complete $(AXE)/.complete  ## Open the page of an audit in Chromium
+	@$(PYTHON) -m pytest -q -m browser tests/browser $(ARGS)
+
 test-container: need-writable need-docker $(VENV)/.complete build  ## Run the functions in the real runtime container
 	@$(PYTHON) -m pytest -q -m container tests/container $(ARGS)
 
@@ -42,6 +47,9 @@ test-deployed: need-writable $(VENV)/.complete $(MINISTACK_VENV)/.complete build
 
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
+
+picture: need-writable need-chromium $(VENV)/.complete  ## Draw the picture of the page for the documents (ARGS=coverage.json)
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.screenshot --until .scroll --output docs/images/coverage.png $(ARGS)
 
 mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)
@@ -91,7 +99,7 @@ stop-emulators: $(VENV)/.complete  ## Stop them
 
 lock: need-writable $(VENV)/.complete  ## Pin the newest versions with hashes (needs uv)
 	@command -v uv >/dev/null 2>&1 || { echo "lock: uv is not installed. Install it, or put it on the PATH." >&2; exit 1; }
-	@for set in layers/dependencies/requirements requirements/checkov requirements/dev requirements/ministack requirements/sam requirements/uv; do \
+	@for set in layers/dependencies/requirements requirements/browser requirements/checkov requirements/dev requirements/ministack requirements/sam requirements/uv; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $$set.in --output-file $$set.txt || exit 1; done
 
@@ -102,6 +110,9 @@ clean:  ## Remove everything that was made
 need-writable:
 	@{ mkdir -p .cache && : >.cache/.writable; } 2>/dev/null || { \
 		echo "make: cannot write to $(CURDIR): work in a copy of the project that you may write to." >&2; exit 1; }
+
+need-chromium:
+	@tools/get-chromium >/dev/null
 
 need-docker:
 	@command -v docker >/dev/null 2>&1 || { echo "make: docker is not installed. Install Docker Engine." >&2; exit 1; }
@@ -122,3 +133,9 @@ $(MINISTACK_VENV)/.complete: requirements/ministack.txt
 
 $(CHECKOV_VENV)/.complete: requirements/checkov.txt
 	@tools/make-venv $(CHECKOV_VENV) requirements/checkov.txt
+
+$(BROWSER_VENV)/.complete: requirements/browser.txt
+	@tools/make-venv $(BROWSER_VENV) requirements/browser.txt
+
+$(AXE)/.complete: tools/get-axe
+	@tools/get-axe $(AXE)

@@ -90,6 +90,7 @@ class Chromium:
         tab = Tab(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         for domain in ("Page", "Runtime", "Network", "Log"):
             tab.call(f"{domain}.enable")
+        tab.call("Performance.enable", timeDomain="threadTicks")
         tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         tab.call("Emulation.setEmulatedMedia", media=media, features=named)
@@ -149,6 +150,10 @@ class Tab:
         if "exceptionDetails" in result:
             raise BrowserError(str(result["exceptionDetails"]))
         return result["result"].get("value")
+
+    def metrics(self) -> dict[str, float]:
+        """Return Chromium's metrics of this page by their names; durations are processor time, in seconds."""
+        return {one["name"]: one["value"] for one in self.call("Performance.getMetrics")["metrics"]}
 
     def events(self, method: str) -> Sequence[dict[str, Any]]:
         """Return the parameters of the events of one kind that this page sent."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gaussdb_backup.domain.coverage import State
+from gaussdb_backup.reports.page import render_page
 from local.sample_coverage import make_sample_coverage
 from tests.browser.conftest import Open
 from tests.helpers.coverage import make_coverage, make_instance, make_large_coverage
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 SAMPLE = make_sample_coverage()
 LIGHT, DARK = {"prefers_color_scheme": "light"}, {"prefers_color_scheme": "dark"}
 SECONDS = 3.0
-"""For a thousand instances. Measured 0.9 to 1.7 on two shared cores."""
+"""Of processor time, for a thousand instances. Measured 0.3 for the text, and 1.3 to draw it on two shared cores."""
 NAMES = "[...document.querySelectorAll('.coverage tbody th bdi')].map(name => name.innerText)"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 READ_PDF = """
@@ -154,12 +155,12 @@ def test_nothing_is_requested_but_the_page_itself(open_page: Open) -> None:
 def test_a_thousand_instances_are_drawn_in_a_moment(open_page: Open, measurement: Callable[[str], None]) -> None:
     coverage = make_large_coverage(1000)
     begin = time.process_time()
-    tab = open_page(coverage)
+    render_page(coverage)
     rendered = time.process_time() - begin
-    height = tab.evaluate("document.body.offsetHeight")
-    drawn = tab.evaluate("performance.now()") / 1000
-    measurement(
-        f"a page of 1,000 instances and 30 days: rendered in {rendered:.2f} s, loaded and laid out in {drawn:.2f} s"
-    )
-    assert height > 1000 * 40
+    tab = open_page(coverage)
+    assert tab.evaluate("document.body.offsetHeight") > 1000 * 40
+    tab.call("Page.captureScreenshot")
+    drawn = tab.metrics()["TaskDuration"]
+    measurement(f"a page of 1,000 instances and 30 days: rendered in {rendered:.2f} s, drawn in {drawn:.2f} s")
+    assert rendered < SECONDS
     assert drawn < SECONDS

@@ -16,6 +16,7 @@ from gaussdb_backup.domain import retention
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.plan import Action, Decision
+from gaussdb_backup.domain.prune import PrunePlan, parse_prune
 from gaussdb_backup.domain.tracking import Observation, Status, make_tracking_message
 from gaussdb_backup.errors import (
     CredentialsRefused,
@@ -25,6 +26,7 @@ from gaussdb_backup.errors import (
     InstanceBusy,
     InvalidRequest,
 )
+from gaussdb_backup.operations.prune import PruneResult
 from gaussdb_backup.settings import CreateSettings, read_settings
 from gaussdb_backup.telemetry.audit import AuditReporter
 from gaussdb_backup.telemetry.create import CreateReporter
@@ -173,8 +175,8 @@ def _emit_prune(reporter: Any) -> None:
     reporter.deletion_deferred(BACKUP, error_code="DBS.201208", error_message="it is being deleted")
     reporter.deletion_failed(BACKUP, error_code="DBS.201204", error_message="an automatic backup")
     for refused in (None, "900 backups would be deleted, of at most 500"):
-        summary = {"kept": 9, "deleted": 1, "deferred": 0, "failed": 0, "refused": refused, "not_found": 0}
-        reporter.prune_finished(summary, dry_run=False)
+        prune = parse_prune({"name_prefix": "nightly-", "keep": {"daily": 7}})
+        reporter.prune_finished(PruneResult(prune, PrunePlan((), refused), ()).summary, dry_run=False)
 
 
 def _places(documents: Iterable[dict[str, Any]]) -> Iterable[tuple[Place, str]]:
