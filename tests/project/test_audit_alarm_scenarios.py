@@ -10,8 +10,11 @@ from tests.helpers.clock import RUN
 from tests.helpers.published_metrics import DAY, HOUR, MINUTE, Published
 from tests.project.conftest import Fires
 
-QUARTERS = {"every": 15 * MINUTE}
-AGE = {"InstancesUncoveredAlarm": {"uncovered": 1}, "OldestBackupAgeAlarm": {"age": 53 * HOUR}}
+QUARTERS: dict[str, Any] = {"every": 15 * MINUTE}
+BREACHING: dict[str, dict[str, Any]] = {
+    "InstancesUncoveredAlarm": {"uncovered": 1},
+    "OldestBackupAgeAlarm": {"age": 53 * HOUR},
+}
 """Alarms that keep their state, and what an audit finds that sets them: the age may be 52 hours, twice the default."""
 
 
@@ -19,41 +22,41 @@ def states_of(alarm: dict[str, Any], published: Published, *, hours: float) -> l
     return list_states(alarm, published, start=RUN, end=RUN + timedelta(hours=hours))
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_what_an_audit_finds_is_an_alarm_until_a_good_audit_and_no_shorter(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
     """The hours without an audit change nothing."""
     published.audit(RUN + MINUTE)
-    published.audit(RUN + 6 * HOUR, **AGE[name])
+    published.audit(RUN + 6 * HOUR, **BREACHING[name])
     assert states_of(alarms[name], published, hours=5) == ["INSUFFICIENT_DATA", "OK"]
     assert states_of(alarms[name], published, hours=23) == ["INSUFFICIENT_DATA", "OK", "ALARM"]
     published.audit(RUN + 24 * HOUR)
     assert states_of(alarms[name], published, hours=40) == ["INSUFFICIENT_DATA", "OK", "ALARM", "OK"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_audits_that_find_the_same_each_time_are_one_notification(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
     for hours in range(1, 24, 6):
-        published.audit(RUN + hours * HOUR, **AGE[name])
+        published.audit(RUN + hours * HOUR, **BREACHING[name])
     assert states_of(alarms[name], published, hours=30) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_a_good_audit_of_another_connection_ends_no_alarm(
     published: Published, alarms: dict[str, Any], name: str
 ) -> None:
-    published.audit(RUN + MINUTE, **AGE[name])
+    published.audit(RUN + MINUTE, **BREACHING[name])
     published.audit(RUN + HOUR, connection="other")
     assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
-@pytest.mark.parametrize("name", AGE)
+@pytest.mark.parametrize("name", BREACHING)
 def test_an_audit_of_another_connection_sets_no_alarm(published: Published, alarms: dict[str, Any], name: str) -> None:
     published.audit(RUN + MINUTE)
-    published.audit(RUN + HOUR, connection="other", **AGE[name])
+    published.audit(RUN + HOUR, connection="other", **BREACHING[name])
     assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "OK"]
 
 
@@ -97,14 +100,14 @@ def test_audits_that_audit_nothing_of_the_stacks_connection_are_missing_ones(
 
 
 def test_an_audit_that_never_was_is_an_alarm_after_its_warm_up(published: Published, alarms: dict[str, Any]) -> None:
-    span = {"start": RUN, "end": RUN + 2 * DAY, "created_at": RUN, **QUARTERS}
+    span: dict[str, Any] = {"start": RUN, "end": RUN + 2 * DAY, "created_at": RUN, **QUARTERS}
     assert fires(alarms["AuditMissingAlarm"], published, **span)
     audits(published, RUN + 25 * HOUR, RUN + 2 * DAY)
     assert not fires(alarms["AuditMissingAlarm"], published, **span)
 
 
 def test_an_audit_that_nobody_made_yet_sets_no_other_alarm(published: Published, alarms: dict[str, Any]) -> None:
-    for name in AGE:
+    for name in BREACHING:
         assert states_of(alarms[name], published, hours=48) == ["INSUFFICIENT_DATA"]
 
 
@@ -135,5 +138,5 @@ def test_a_prune_that_is_younger_than_the_alarms_periods_is_no_alarm_before_its_
 ) -> None:
     """The alarm waits two days, and the default schedule has a prune each day."""
     published.prune(RUN + 24 * HOUR)
-    span = {"start": RUN, "end": RUN + 7 * DAY, "created_at": RUN, "every": HOUR}
+    span: dict[str, Any] = {"start": RUN, "end": RUN + 7 * DAY, "created_at": RUN, "every": HOUR}
     assert not fires(alarms["PruneMissingAlarm"], published, **span)

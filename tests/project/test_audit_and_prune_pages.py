@@ -107,13 +107,16 @@ def test_the_response_of_a_prune_has_the_shape_that_the_code_returns() -> None:
     given = sample(section(PRUNE, "Response"))
     decisions = [
         Decision(backup_of(entry), keep=key == "kept", reasons=tuple(entry["reasons"]))
-        for key in ("kept", "deleted", "failed")
+        for key in ("kept", "deleted", "deferred", "failed")
         for entry in given[key]
     ]
-    failed = {entry["backup_id"]: (entry["error_code"], entry["error_message"]) for entry in given["failed"]}
-    deleted = [one for one in decisions if not one.keep and one.backup.id not in failed]
+    deferred, failed = (
+        {entry["backup_id"]: (entry["error_code"], entry["error_message"]) for entry in given[key]}
+        for key in ("deferred", "failed")
+    )
+    deleted = [one for one in decisions if not one.keep and one.backup.id not in {**deferred, **failed}]
     prune = parse_prune(sample(introduction(PRUNE)))
-    assert PruneResult(prune, PrunePlan(decisions), deleted, failed=failed).to_json() == given
+    assert PruneResult(prune, PrunePlan(decisions), deleted, deferred, failed).to_json() == given
     assert sorted(names(table(section(PRUNE, "Response"), "field"))) == sorted(given)
 
 

@@ -15,8 +15,9 @@ from gaussdb_backup.aws.event_bus import AUDIT_FINISHED, PRUNE_FINISHED, SOURCE,
 from gaussdb_backup.domain import connection
 from gaussdb_backup.domain.backup_request import BackupRequest, parse_backup_request
 from gaussdb_backup.domain.models import Backup
-from gaussdb_backup.domain.plan import Action, Plan, Selection, parse_plan
+from gaussdb_backup.domain.plan import Action, Plan, parse_plan
 from gaussdb_backup.domain.prune import PrunePlan, parse_prune
+from gaussdb_backup.domain.selection import Selection
 from gaussdb_backup.domain.tracking import Status
 from gaussdb_backup.operations.create import CreateResult
 from gaussdb_backup.operations.prune import PruneResult

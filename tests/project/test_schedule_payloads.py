@@ -273,6 +273,7 @@ def test_the_command_that_gives_rules_passes_them_to_sam_as_json(template: dict[
     done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, check=False)
     [line] = [line for line in done.stdout.splitlines() if "sam deploy" in line]
     [override] = [word for word in shlex.split(line) if word.startswith("RetentionRules=")]
+    assert re.fullmatch(r'(\\"|[^"\\\s])+', override), "SAM takes a quote without a backslash for the end of the value"
     rules = override.removeprefix("RetentionRules=").replace('\\"', '"')
     assert prune_of(template, RetentionRules=rules).keep.has_rules
     assert re.fullmatch(pattern_of(template, "RetentionRules"), rules)
