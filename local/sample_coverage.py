@@ -101,8 +101,8 @@ def _make_instance(index: int, example: _Example) -> Instance:
 def _make_backups(index: int, example: _Example) -> Iterator[Backup]:
     random = Random(index)  # noqa: S311 - durations of an example
     first = AUDITED_AT - timedelta(days=_DAYS - 1, hours=5)
-    for day, letter in enumerate(example.days):
-        if letter not in _STATUSES:
+    for day, mark in enumerate(example.days):
+        if mark not in _STATUSES:
             continue
         begin = first + timedelta(days=day)
         length = timedelta(minutes=example.minutes * random.uniform(0.85, 1.15) * (1.0 if day < _DAYS - 2 else 1.2))
@@ -111,10 +111,10 @@ def _make_backups(index: int, example: _Example) -> Iterator[Backup]:
             name=f"nightly-{_make_id(index, '')[:8]}-{begin:%Y%m%dT%H%M%S}",
             instance_id=_make_id(index, "in07"),
             instance_name=example.name,
-            status=BackupStatus(_STATUSES[Day(letter)]),
+            status=BackupStatus(_STATUSES[Day(mark)]),
             begin_time=begin,
-            end_time=None if letter == Day.BUILDING else begin + length,
-            size_mb=example.size_gb * 1024 if letter == Day.GOOD else None,
+            end_time=None if mark == Day.BUILDING else begin + length,
+            size_mb=example.size_gb * 1024 if mark == Day.GOOD else None,
         )
 
 

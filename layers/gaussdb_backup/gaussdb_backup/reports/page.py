@@ -43,7 +43,7 @@ def render_page(coverage: Coverage) -> str:
         rows=make_rows(coverage, zone),
         states=[(state, coverage.states.get(state, 0)) for state in State],
         state_words=texts.STATE_WORDS,
-        state_meanings=texts.STATE_MEANINGS,
+        state_descriptions=texts.STATE_DESCRIPTIONS,
         state_marks=texts.STATE_MARKS,
         days=list(Day),
         day_classes={day: day.name[0].lower() for day in Day},

@@ -86,7 +86,7 @@ def _number_days(dates: Sequence[date]) -> Iterator[str]:
 def _draw(one: InstanceCoverage, coverage: Coverage, days: int, width: int) -> str:
     good = one.last_good_backup
     age = show_age(good.begin_time, coverage.audited_at) if good else "never"
-    marks = "".join(DAY_MARKS[Day(letter)] for letter in one.days[len(one.days) - days :]).rjust(days)
+    marks = "".join(DAY_MARKS[Day(mark)] for mark in one.days[len(one.days) - days :]).rjust(days)
     state = f"{STATE_MARKS[one.state]} {STATE_WORDS[one.state]}"
     line = f"{fit(clean(one.instance_name or one.instance_id), NAME)} {marks}  {fit(age, AGE)}  {fit(state, STATE)}"
     left = width - len(line) - 1

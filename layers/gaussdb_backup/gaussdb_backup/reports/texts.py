@@ -31,7 +31,7 @@ STATE_MARKS: Final = {
     State.NEW: "+",
     State.OK: "✓",
 }
-STATE_MEANINGS: Final = {
+STATE_DESCRIPTIONS: Final = {
     State.NEVER: "It has no good backup, and has existed for longer than one may be old",
     State.FAILING: "Its last good backup is too old, and the newest attempt since then failed",
     State.LATE: "Its last good backup is too old",
