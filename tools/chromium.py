@@ -12,10 +12,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -33,6 +33,7 @@ ARGUMENTS = (
     "--remote-debugging-pipe",
 )
 TIMEOUT_SECONDS = 60.0
+NO_FEATURES: Mapping[str, str] = MappingProxyType({})
 
 
 class BrowserError(Exception):
@@ -81,10 +82,18 @@ class Chromium:
         os.close(self._output)
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    def open(self, page: Path, *, width: int = 1200, height: int = 900, media: str = "", **features: str) -> "Tab":
+    def open(
+        self,
+        page: Path,
+        *,
+        width: int = 1200,
+        height: int = 900,
+        media: str = "",
+        features: Mapping[str, str] = NO_FEATURES,
+    ) -> "Tab":
         """Open a file in a tab of its own and wait until it is loaded.
 
-        `features` are those of CSS media queries, with underscores: `prefers_color_scheme="dark"`.
+        `features` are those of CSS media queries, such as `{"prefers-color-scheme": "dark"}`.
         """
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         tab = Tab(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
@@ -92,7 +101,7 @@ class Chromium:
             tab.call(f"{domain}.enable")
         tab.call("Performance.enable", timeDomain="threadTicks")
         tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        named = [{"name": name, "value": value} for name, value in features.items()]
         tab.call("Emulation.setEmulatedMedia", media=media, features=named)
         tab.call("Page.navigate", url=page.resolve().as_uri())
         self.wait_for("Page.loadEventFired", tab.session)

@@ -23,7 +23,7 @@ def take_screenshot(coverage: Coverage, program: str, *, width: int, scheme: str
     with tempfile.TemporaryDirectory() as folder, Chromium(program) as browser:
         path = Path(folder) / "page.html"
         path.write_text(render_page(coverage))
-        tab = browser.open(path, width=width, media=media, prefers_color_scheme=scheme)
+        tab = browser.open(path, width=width, media=media, features={"prefers-color-scheme": scheme})
         height = tab.evaluate(f"Math.ceil(document.querySelector({until!r}).getBoundingClientRect().bottom) + 24")
         area = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         shot = tab.call("Page.captureScreenshot", clip=area, captureBeyondViewport=True)

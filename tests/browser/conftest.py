@@ -1,13 +1,13 @@
 """The page in a real browser: headless Chromium, driven over pipes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from gaussdb_backup.domain.coverage import Coverage
 from gaussdb_backup.reports.page import render_page
-from tools.chromium import Chromium, Tab, find_chromium
+from tools.chromium import NO_FEATURES, Chromium, Tab, find_chromium
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., Tab]
@@ -26,10 +26,12 @@ def open_page(browser: Chromium, tmp_path: Path) -> Iterator[Open]:
     """Open the page of a coverage in a tab, which is closed after the test."""
     tabs = []
 
-    def open_tab(coverage: Coverage, *, width: int = 1200, media: str = "", **features: str) -> Tab:
+    def open_tab(
+        coverage: Coverage, *, width: int = 1200, media: str = "", features: Mapping[str, str] = NO_FEATURES
+    ) -> Tab:
         path = tmp_path / "page.html"
         path.write_text(render_page(coverage))
-        tabs.append(browser.open(path, width=width, media=media, **features))
+        tabs.append(browser.open(path, width=width, media=media, features=features))
         return tabs[-1]
 
     yield open_tab

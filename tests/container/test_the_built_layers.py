@@ -34,8 +34,21 @@ def test_each_module_has_bytecode_that_is_used_without_checking_its_source(layer
 
 def test_nothing_for_development_is_in_them() -> None:
     found = {path.name for path in files("DependenciesLayer") if path.is_dir()}
-    assert {"boto3", "httpx", "pydantic"} <= found
+    assert {"boto3", "httpx", "jinja2", "pydantic"} <= found
     assert found.isdisjoint({"pytest", "moto", "flask", "huaweicloudsdkcore", "mypy", "pip", "setuptools"})
+
+
+def test_compiled_modules_are_there_for_both_architectures() -> None:
+    modules: dict[str, set[str]] = {"x86_64": set(), "aarch64": set()}
+    for path in files("DependenciesLayer", "*.so"):
+        name, tag = path.name.split(".", 1)
+        modules["aarch64" if "aarch64" in tag else "x86_64"].add(f"{path.parent.name}/{name}")
+    assert modules["aarch64"] == modules["x86_64"] >= {"markupsafe/_speedups", "pydantic_core/_pydantic_core"}
+
+
+def test_the_page_has_its_template_and_its_styles() -> None:
+    names = {path.name for path in files("GaussDBBackupLayer") if path.parent.name == "reports"}
+    assert {"coverage.html.j2", "coverage.css"} <= names
 
 
 def test_they_are_small() -> None:

@@ -103,6 +103,16 @@ def test_no_function_has_the_operation_the_reporter_or_the_dependencies_of_anoth
     assert len(set().union(*own)) == sum(len(names) for names in own)
 
 
+@pytest.mark.parametrize("function", sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
+def test_only_the_audit_pays_for_the_import_of_jinja(function: str) -> None:
+    program = "import sys, app; print('jinja2' in sys.modules)"
+    path = f"{ROOT / 'functions' / function}:{LAYER}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(function == "audit_backups")
+
+
 def test_every_function_is_listed() -> None:
     assert {path.parent.name for path in (ROOT / "functions").glob("*/app.py")} == set(OF_ONE_FUNCTION)
 

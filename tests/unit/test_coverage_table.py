@@ -90,8 +90,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_of_three_months_the_days_that_have_room_are_shown() -> None:
-    coverage = {"first_day": date(2026, 8, 25)}
-    lines = lines_of(make_instance(days="f" * 91 + "g"), width=120, **coverage)
+    lines = lines_of(make_instance(days="f" * 91 + "g"), width=120, first_day=date(2026, 8, 25))
     row = next(line for line in lines if line.startswith("orders"))
     assert (row.count("×"), row.count("■")) == (71, 1)
     assert row.endswith("✓ OK")
