@@ -48,8 +48,8 @@ test-deployed: need-writable $(VENV)/.complete $(MINISTACK_VENV)/.complete build
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
 
-picture: need-writable need-chromium $(VENV)/.complete  ## Draw the picture of the page for the documents (ARGS=coverage.json)
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.screenshot --until .scroll --output docs/images/coverage.png $(ARGS)
+picture: demo need-chromium  ## Draw the demo's page, for the documents
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.screenshot --until .scroll --output docs/images/coverage.png .cache/demo/coverage_before.json
 
 mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)

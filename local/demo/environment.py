@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -106,8 +106,11 @@ class Environment:
 def start() -> Iterator[Environment]:
     """Start both clouds, store the secret, load the functions; stop everything at the end."""
     cloud = gaussdb_emulator.Cloud(scenario.FLEET)
+    now = datetime.now(UTC)
+    for name, days in scenario.AGES.items():
+        cloud.change_instance(scenario.INSTANCES[name].id, created=now - timedelta(days=days, hours=1))
     cloud.add_instances(scenario.DELETED)
-    cloud.add_backups(*scenario.past_backups(datetime.now(UTC)))
+    cloud.add_backups(*scenario.past_backups(now))
     cloud.remove_instance(scenario.DELETED.id)
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)

@@ -31,23 +31,29 @@ def the_next_morning(environment: Environment, console: DemoConsole, write: Call
     """Audit, wait for the catch-up backups, audit again and prune; return what differs from what it should be."""
     for name, fields in REPAIRED.items():
         environment.cloud.change_instance(INSTANCES[name].id, **fields)
-    first = _audit(environment)
+    now = datetime.now(UTC)
+    first = _audit(environment, now + LATER)
+    _write_page(environment, first, "coverage_before", write)
     console.audit("Audit[/bold] of the next morning, which requests what is missing[bold]", first)
     differences = find_state_differences(_states(first), EXPECTED)
     caught_up = sorted(NAMES[instance_id] for instance_id in first.catch_up)
     if caught_up != sorted(CAUGHT_UP):
         differences.append(f"the audit requested a backup of {caught_up}, expected {sorted(CAUGHT_UP)}")
     _run_until_caught_up(environment, first)
-    second = _audit(environment)
+    second = _audit(environment, now + 2 * LATER)
     console.audit("Audit[/bold] once the missing backup is there[bold]", second)
     differences += find_state_differences(_states(second), EXPECTED_AFTERWARDS)
-    write("coverage.html", environment.read_report(second.report or ""))
-    write("coverage.json", json.dumps(second.to_json(), indent=1))
+    _write_page(environment, second, "coverage", write)
     return differences + _prune(environment, console, second)
 
 
-def _audit(environment: Environment) -> Coverage:
-    return Coverage.model_validate(environment.run_audit((datetime.now(UTC) + LATER).isoformat()))
+def _audit(environment: Environment, scheduled_time: datetime) -> Coverage:
+    return Coverage.model_validate(environment.run_audit(scheduled_time.isoformat()))
+
+
+def _write_page(environment: Environment, coverage: Coverage, name: str, write: Callable[[str, str], object]) -> None:
+    write(f"{name}.html", environment.read_report(coverage.report or ""))
+    write(f"{name}.json", json.dumps(coverage.to_json(), indent=1))
 
 
 def _states(coverage: Coverage) -> dict[str, str]:

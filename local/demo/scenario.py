@@ -55,6 +55,8 @@ HISTORY = {
     "legacy": "g" * 19 + "n" * 11,
 }
 """What each instance has of the nights before, yesterday's the last: g for a good backup, f for a failed one."""
+AGES = {"stock": 18, **dict.fromkeys(INSTANCES.keys() - {"stock"}, 400)}
+"""The days for which each instance has existed."""
 DELETED = gaussdb_emulator.Instance(id=_id(9), name="orders-old", size_mb=18_000)
 """An instance that is deleted before the demo begins. Its nine manual backups are left."""
 BY_HAND_ID = "000000000000000000000000000000b1br07"
@@ -136,6 +138,6 @@ def _past(instance: gaussdb_emulator.Instance, begin: datetime, status: str, bac
         name=f"nightly-{instance.name}-{begin:%Y%m%d-%H%M}",
         begin_time=begin,
         status=status,
-        seconds=instance.size_mb / 20 * (1 + back % 5 / 20),
+        seconds=instance.backup_seconds * (1 + back % 5 / 10),
         size_mb=round(instance.size_mb * (1 - back / 400)) if status == "COMPLETED" else 0,
     )
