@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,22 @@ def granted(role: str) -> set[tuple[str, str]]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:  # for a key or a network of the user's own, which no call of a function shows
                 continue
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            found |= {(action, _name(statement["Resource"])) for action in actions}
+            found |= set(product(_list(statement["Action"]), map(_name, _list(statement["Resource"]))))
     return found
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _name(resource: dict[str, Any]) -> str:
+    if "Ref" in resource:
+        return str(resource["Ref"])
     if "Fn::GetAtt" in resource:
         name = str(resource["Fn::GetAtt"][0])
         return "log" if name.endswith("LogGroup") else name
+    if "ReportBucket.Arn" in resource["Fn::Sub"]:
+        return str(resource["Fn::Sub"])
     return "secret" if ":secret:" in resource["Fn::Sub"] else "bus"
 
 
@@ -75,6 +83,8 @@ def calls(deployment: Deployment) -> set[tuple[str, str]]:
 def _resource(service: str, params: dict[str, Any]) -> str:
     if service == "sqs":
         return QUEUES[params["QueueUrl"].rsplit("/", 1)[-1]]
+    if service == "s3":
+        return f"${{ReportBucket.Arn}}/{params['Key'].partition('/')[0]}/*"
     return {"dynamodb": "StateTable", "secretsmanager": "secret", "events": "bus"}[service]
 
 
@@ -117,6 +127,9 @@ def work_everything(deployment: Deployment, calls: set[tuple[str, str]]) -> dict
         deployment, lambda fails: invoke("create_backup", request(name_template="again"), fails), TryLater
     )
     _open_and_close_the_circuit_breaker(deployment, lambda _: invoke("track_backups", sqs_batch(tracked)))
+    audit, prune = {"catch_up": True}, {"name_prefix": "nightly", "keep": {"last": 1}, "dry_run": False}
+    _open_and_close_the_circuit_breaker(deployment, lambda fails: invoke("audit_backups", audit, fails))
+    invoke("prune_backups", prune)  # a fifth refusal within five minutes would stop all calls
     return made
 
 
@@ -138,6 +151,8 @@ def test_each_role_allows_what_its_function_does_and_nothing_else(
         "create_backup": "CreateBackupRole",
         "dispatch_backups": "DispatchBackupsRole",
         "track_backups": "TrackBackupsRole",
+        "audit_backups": "AuditBackupsRole",
+        "prune_backups": "PruneBackupsRole",
     }
     sources = {"dispatch_backups": "PlanQueue", "create_backup": "BackupQueue", "track_backups": "TrackingQueue"}
     for function, role in roles.items():
@@ -147,12 +162,17 @@ def test_each_role_allows_what_its_function_does_and_nothing_else(
         assert allowed - made[function] - by_lambda == set(), f"{function} does not need this"
 
 
-def test_the_role_of_the_schedules_may_send_to_their_target_and_to_their_dead_letter_queue_only() -> None:
+def test_the_role_of_the_schedules_may_use_their_targets_and_their_dead_letter_queue_only() -> None:
     schedules = [each for each in TEMPLATE["Resources"].values() if each["Type"] == "AWS::Scheduler::Schedule"]
     targets = [schedule["Properties"]["Target"] for schedule in schedules]
-    queues = {_name(arn) for target in targets for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"])}
     assert {target["RoleArn"]["Fn::GetAtt"][0] for target in targets} == {"SchedulesRole"}
-    assert granted("SchedulesRole") == {("sqs:SendMessage", queue) for queue in queues}
+    arns = [arn for target in targets for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"])]
+    aliases, queues = {arn["Ref"] for arn in arns if "Ref" in arn}, {_name(arn) for arn in arns if "Ref" not in arn}
+    invoked, sent = (
+        {("lambda:InvokeFunction", alias) for alias in aliases},
+        {("sqs:SendMessage", name) for name in queues},
+    )
+    assert granted("SchedulesRole") == invoked | sent
 
 
 def test_the_rules_may_publish_to_the_topic_and_nothing_else() -> None:
@@ -167,6 +187,8 @@ def test_every_role_of_the_template_is_covered() -> None:
         "CreateBackupRole",
         "DispatchBackupsRole",
         "TrackBackupsRole",
+        "AuditBackupsRole",
+        "PruneBackupsRole",
         "SchedulesRole",
         "NotificationsRole",
     }
