@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SCHEDULE, SCHEDULE_GROUP = "NightlySchedule", "ScheduleGroup"
+SCHEDULE, AUDIT_SCHEDULE, SCHEDULE_GROUP = "NightlySchedule", "AuditSchedule", "ScheduleGroup"
 DISPATCH_FUNCTION = "DispatchBackupsFunction"
 TOPIC = "BackupNotifications"
 ALIAS = "live"

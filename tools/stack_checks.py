@@ -12,7 +12,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.check_results import Commands, Outcome, Result
-from tools.deployed_stack import ALIAS, DISPATCH_FUNCTION, SCHEDULE, SCHEDULE_GROUP, TOPIC, DeployedStack
+from tools.deployed_stack import (
+    ALIAS,
+    AUDIT_SCHEDULE,
+    DISPATCH_FUNCTION,
+    SCHEDULE,
+    SCHEDULE_GROUP,
+    TOPIC,
+    DeployedStack,
+)
 
 COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE"})
 NOT_EXECUTED = "REVIEW_IN_PROGRESS"
@@ -43,13 +51,15 @@ def check_stack(stack: DeployedStack, client: Client, commands: Commands) -> Ite
         return
     yield _run("functions", check_functions, stack, client("lambda"), commands)
     yield _run("event source mappings", check_event_source_mappings, stack, client("lambda"), commands)
-    schedule = _run("schedule", read_schedule, stack, client("scheduler"))
+    schedule = _run("schedule", read_schedule, stack, client("scheduler"), SCHEDULE)
     if isinstance(schedule, Result):
         yield schedule
         yield Result("dry run", Outcome.NOT_CHECKED, "it needs the plan of the schedule")
     else:
         yield from _check_connection(stack, schedule, client, commands)
         yield _run("schedule", check_schedule, schedule, client("scheduler"), commands)
+    if stack.id_of(AUDIT_SCHEDULE):
+        yield _run("audit", check_audit, stack, client("scheduler"), commands)
     yield _run("notifications", check_notifications, stack, client("sns"), commands)
     yield _run("dead-letter queues", check_dead_letter_queues, stack, client("sqs"), commands)
     yield _run("alarms", check_alarms, stack, client("cloudwatch"))
@@ -130,9 +140,10 @@ def check_event_source_mappings(stack: DeployedStack, client: Any, commands: Com
     return Result(name, Outcome.OK, f"{len(ids)} enabled")
 
 
-def read_schedule(stack: DeployedStack, client: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a boto3 client
-    """Return the stack's own schedule as it is deployed. Raises what boto3 raises."""
-    schedule: Mapping[str, Any] = client.get_schedule(GroupName=stack.id_of(SCHEDULE_GROUP), Name=stack.id_of(SCHEDULE))
+def read_schedule(stack: DeployedStack, client: Any, logical_id: str) -> Mapping[str, Any]:  # noqa: ANN401 - a boto3 client
+    """Return one of the stack's own schedules as it is deployed. Raises what boto3 raises."""
+    group, name = stack.id_of(SCHEDULE_GROUP), stack.id_of(logical_id)
+    schedule: Mapping[str, Any] = client.get_schedule(GroupName=group, Name=name)
     return schedule
 
 
@@ -192,16 +203,30 @@ def check_dry_run(stack: DeployedStack, client: Any, plan: Mapping[str, Any], co
 
 
 def check_schedule(schedule: Mapping[str, Any], client: Any, commands: Commands) -> Result:  # noqa: ANN401 - a boto3 client
-    """Whether the stack's own schedule is enabled, or else another one of its group."""
-    zone = schedule.get("ScheduleExpressionTimezone", "UTC")
-    detail = f"{schedule['Name']}: {schedule['ScheduleExpression']} in {zone}"
+    """Whether the stack's own schedule is enabled, or else another one of its group that sends plans too."""
+    detail, target = _describe_schedule(schedule), schedule["Target"]["Arn"]
     if schedule["State"] == "ENABLED":
         return Result("schedule", Outcome.OK, detail)
     pages = client.get_paginator("list_schedules").paginate(GroupName=schedule["GroupName"], State="ENABLED")
-    if others := [each["Name"] for page in pages for each in page["Schedules"]]:
+    enabled = [each for page in pages for each in page["Schedules"]]
+    if others := [each["Name"] for each in enabled if each["Target"]["Arn"] == target]:
         return Result("schedule", Outcome.OK, f"disabled: {detail}; enabled: {', '.join(sorted(others))}")
     action = f"once the dry run is as you want it: {commands.deploy('ScheduleState=ENABLED')}"
     return Result("schedule", Outcome.NEEDS_YOU, f"disabled: {detail}", action)
+
+
+def check_audit(stack: DeployedStack, client: Any, commands: Commands) -> Result:  # noqa: ANN401 - a boto3 client
+    """Whether somebody is going to find out that an instance has no recent good backup."""
+    schedule = read_schedule(stack, client, AUDIT_SCHEDULE)
+    if schedule["State"] == "ENABLED":
+        return Result("audit", Outcome.OK, _describe_schedule(schedule))
+    action = commands.deploy("AuditState=ENABLED")
+    return Result("audit", Outcome.NEEDS_YOU, f"disabled: {_describe_schedule(schedule)}", action)
+
+
+def _describe_schedule(schedule: Mapping[str, Any]) -> str:
+    zone = schedule.get("ScheduleExpressionTimezone", "UTC")
+    return f"{schedule['Name']}: {schedule['ScheduleExpression']} in {zone}"
 
 
 def check_notifications(stack: DeployedStack, client: Any, commands: Commands) -> Result:  # noqa: ANN401 - a boto3 client

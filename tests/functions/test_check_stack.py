@@ -12,9 +12,19 @@ from local import gaussdb_emulator
 from local.aws_emulator.stack import ROOT, read_template
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import ORDERS
-from tests.helpers.stack_in_moto import NAME, PLAN, StackInMoto, make_stack, put_schedule, refusal, template_resources
+from tests.helpers.stack_in_moto import (
+    AUDITS,
+    NAME,
+    PLAN,
+    StackInMoto,
+    make_stack,
+    put_schedule,
+    refusal,
+    template_resources,
+)
 from tools.check_stack import main, make_client
 from tools.deployed_stack import (
+    AUDIT_SCHEDULE,
     DISPATCH_FUNCTION,
     SCHEDULE,
     SCHEDULE_GROUP,
@@ -81,10 +91,11 @@ def test_all_is_well(stack: StackInMoto, check: Check) -> None:
         "  ok           secret: gaussdb-backup/default",
         f"  ok           dry run: {ALL_SELECTED}",
         "  ok           schedule: gaussdb-backup-nightly: cron(30 3 * * ? *) in Europe/Berlin",
+        "  ok           audit: gaussdb-backup-audit: cron(30 3 * * ? *) in Europe/Berlin",
         "  ok           notifications: 1 confirmed, 0 pending",
         "  ok           dead-letter queues: 3 empty",
         "  ok           alarms: none of 2 in ALARM",
-        "All 9 checks are well.",
+        "All 10 checks are well.",
     ]
     assert checked.code == 0
 
@@ -282,8 +293,17 @@ def test_a_disabled_schedule_needs_you_and_the_command_enables_it(stack: StackIn
         "disabled: gaussdb-backup-nightly: cron(30 3 * * ? *) in Europe/Berlin",
         'once the dry run is as you want it: make deploy ARGS="--parameter-overrides ScheduleState=ENABLED"',
     )
-    assert checked.lines[-1] == "needs you: 1 (of 9 checks)"
+    assert checked.lines[-1] == "needs you: 1 (of 10 checks)"
     assert checked.code == 3
+
+
+def test_a_disabled_audit_needs_you_and_is_no_other_schedule_of_plans(stack: StackInMoto, check: Check) -> None:
+    put_schedule(f"{NAME}-nightly", state="DISABLED")
+    assert check(stack).result("schedule")[0] == "needs you"  # although the audit's is enabled, in the same group
+    put_schedule(f"{NAME}-audit", state="DISABLED", target=AUDITS)
+    found, detail, action = check(stack).result("audit")
+    assert (found, detail.partition(":")[0]) == ("needs you", "disabled")
+    assert "AuditState=ENABLED" in action
 
 
 def test_after_a_deployment_a_disabled_schedule_is_printed_but_no_error(stack: StackInMoto, check: Check) -> None:
@@ -488,7 +508,7 @@ def test_the_commands_have_the_region_and_the_profile_that_were_given(stack: Sta
 
 def test_the_names_that_it_uses_are_those_of_the_template() -> None:
     types = template_resources()
-    assert types[SCHEDULE] == "AWS::Scheduler::Schedule"
+    assert types[SCHEDULE] == types[AUDIT_SCHEDULE] == "AWS::Scheduler::Schedule"
     assert types[SCHEDULE_GROUP] == "AWS::Scheduler::ScheduleGroup"
     assert types[DISPATCH_FUNCTION] == "AWS::Serverless::Function"
     assert types[TOPIC] == "AWS::SNS::Topic"

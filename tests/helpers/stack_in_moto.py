@@ -20,6 +20,8 @@ TRUST = {
 }
 FUNCTIONS = {"CreateBackupFunction": "create-backup", "DispatchBackupsFunction": "dispatch-backups"}
 QUEUES = ("PlanQueue", "BackupQueue", "PlanDeadLetterQueue", "BackupDeadLetterQueue", "FailedInvocationsQueue")
+PLANS = "arn:aws:sqs:eu-central-1:123456789012:plans"
+AUDITS = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-audit-backups:live"
 PLAN = {"schedule": "nightly", "connection": "default", "scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
@@ -152,21 +154,23 @@ def _add_schedule(stack: StackInMoto) -> None:
     boto3.client("scheduler").create_schedule_group(Name=NAME)
     stack.resources.append(Resource("ScheduleGroup", "AWS::Scheduler::ScheduleGroup", NAME))
     put_schedule(f"{NAME}-nightly")
-    stack.resources.append(Resource("NightlySchedule", "AWS::Scheduler::Schedule", f"{NAME}-nightly"))
+    put_schedule(f"{NAME}-audit", target=AUDITS)
+    for logical_id, name in (("NightlySchedule", "nightly"), ("AuditSchedule", "audit")):
+        stack.resources.append(Resource(logical_id, "AWS::Scheduler::Schedule", f"{NAME}-{name}"))
 
 
-def put_schedule(name: str, *, state: str = "ENABLED", text: str = json.dumps(PLAN)) -> None:
+def put_schedule(name: str, *, state: str = "ENABLED", text: str = json.dumps(PLAN), target: str = PLANS) -> None:
     """Create a schedule of the stack's group, or change it."""
     client = boto3.client("scheduler")
-    target = {
-        "Arn": "arn:aws:sqs:eu-central-1:123456789012:plans",
+    sent_to = {
+        "Arn": target,
         "RoleArn": ROLE,
         **({"Input": text} if text else {}),
     }
     known = [each["Name"] for each in client.list_schedules(GroupName=NAME)["Schedules"]]
     write = client.update_schedule if name in known else client.create_schedule
     write(
-        GroupName=NAME, Name=name, State=state, Target=target, ScheduleExpression="cron(30 3 * * ? *)",
+        GroupName=NAME, Name=name, State=state, Target=sent_to, ScheduleExpression="cron(30 3 * * ? *)",
         ScheduleExpressionTimezone="Europe/Berlin", FlexibleTimeWindow={"Mode": "OFF"},
     )  # fmt: skip
 
