@@ -37,7 +37,7 @@ LATER_CHANGES: dict[str, dict[str, object]] = {"search": {"status": "ACTIVE"}, "
 
 NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
 RETENTION_RULES = {"last": 3, "daily": 14, "weekly": 4}
-STACK_PARAMETERS = {
+STACK_PARAMETERS: dict[str, Any] = {
     "Connection": CONNECTION,
     "NameTemplate": NAME_TEMPLATE,
     "ScheduleState": "ENABLED",

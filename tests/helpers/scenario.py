@@ -136,7 +136,7 @@ class Scenario:
     def function(self, name: str, *, logger: Logger | None = None, **changes: Any) -> Function:
         """Start a function in an execution environment of its own; `changes` are of its runtime."""
         quiet = logger or Logger(service="gaussdb-backup", level="CRITICAL")
-        dependencies: Any = MAKERS[name](self.environment, logger=quiet, runtime=self.runtime(**changes))  # type: ignore[operator]  # of several types
+        dependencies: Any = MAKERS[name](self.environment, logger=quiet, runtime=self.runtime(**changes))
         return Function(load_app(name), dependencies)
 
     def source(self, queue: InMemoryQueue, function: Callable[[Any], Any], batch_size: int) -> EventSourceMapping:
