@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 SAMPLE = make_sample_coverage()
 LIGHT, DARK = {"prefers-color-scheme": "light"}, {"prefers-color-scheme": "dark"}
 SECONDS = 4.0
-"""Of processor time, for a thousand instances. Measured here: 0.3 to 0.5 for the text, 1.3 to 2.3 to draw it."""
+"""Of processor time, for a thousand instances: 0.3 to 0.5 for the text, 1.3 to 2.3 to draw it on two shared cores."""
 NAMES = "[...document.querySelectorAll('.coverage tbody th bdi')].map(name => name.innerText)"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 READ_PDF = """
