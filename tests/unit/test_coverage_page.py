@@ -55,6 +55,7 @@ def with_text_everywhere(text: str) -> Coverage:
         ),
         connection=text,
         schedule=text,
+        unselected=(make_instance(text, instance_id=text),),
         not_found=(text,),
         remarks=(text,),
         catch_up=(text,),
@@ -205,7 +206,7 @@ def test_every_row_has_as_many_columns_as_the_head(days: int) -> None:
 
 def test_all_tables_have_heads_of_rows_and_columns() -> None:
     page = HtmlPage(render_page(with_text_everywhere("x")))
-    assert len(page.tables) == 3
+    assert len(page.tables) == 4
     for table in page.tables:
         assert {cell.attributes["scope"] for row in table.rows for cell in row if cell.tag == "th"} >= {"row", "col"}
     assert len(page.attributes("caption")) == 1
@@ -316,6 +317,26 @@ def test_backups_of_deleted_instances_are_listed_with_their_sum() -> None:
     ]
 
 
+def test_instances_that_the_audit_does_not_select_are_listed_apart_from_the_others() -> None:
+    others = (make_instance("scratch", state=State.NEVER, last_good_backup=None), make_instance("test"))
+    page = read(make_instance("orders"), unselected=others)
+    assert [row[0] for row in page.tables[0].texts()] == [
+        row[0] for row in read(make_instance("orders")).tables[0].texts()
+    ]
+    listed = page.tables[1].texts()
+    assert [(row[0].split()[0], row[1].split()[-1], row[2].split()[0]) for row in listed] == [
+        ("scratch", "Never", "never"),
+        ("test", "OK", listed[1][2].split()[0]),
+    ]
+    assert "The project has 2 other instances." in page.text
+
+
+def test_of_many_instances_that_are_not_selected_the_first_are_listed_and_the_others_counted() -> None:
+    page = read(make_instance(), unselected=tuple(make_instance(f"test-{number}") for number in range(203)))
+    assert len(page.tables[1].texts()) == 200
+    assert "… 3 more" in page.text
+
+
 def test_sections_that_have_nothing_to_show_are_left_out() -> None:
     headings = ["Instances, worst first", "What the states mean", "What this page cannot show"]
     assert read(make_instance()).headings[1:] == headings
@@ -346,7 +367,7 @@ def test_a_text_of_others_is_shown_as_text_wherever_it_is(text: str) -> None:
     harmless, page = HtmlPage(render_page(with_text_everywhere("x"))), HtmlPage(render_page(with_text_everywhere(text)))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in harmless.tags]
     assert [sorted(names) for _, names in page.tags] == [sorted(names) for _, names in harmless.tags]
-    assert page.text.casefold().count(text.casefold()) == 14
+    assert page.text.casefold().count(text.casefold()) == 16
     assert text in page.title
 
 

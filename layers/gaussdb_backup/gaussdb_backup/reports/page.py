@@ -13,6 +13,8 @@ from gaussdb_backup.reports.rows import list_months, make_rows
 
 MAX_DELETIONS = 200
 """Deletions of the next prune that are listed; the page has the number of the others."""
+MAX_UNSELECTED = 200
+"""Instances that the audit does not select which are listed; the page has the number of the others."""
 
 
 def _show(value: object) -> object:
@@ -50,6 +52,7 @@ def render_page(coverage: Coverage) -> str:
         day_words=texts.DAY_WORDS,
         names={one.instance_id: one.instance_name for one in coverage.instances if one.instance_name},
         max_deletions=MAX_DELETIONS,
+        max_unselected=MAX_UNSELECTED,
         count=texts.count,
         show_size=texts.show_size,
         show_time=lambda instant: texts.show_time(instant, zone),
