@@ -1,4 +1,4 @@
-"""A project as an audit may find it: what `make picture` draws and the tests of the page open.
+"""A project as an audit may find it, which the tests of the page open.
 
 The backups are given day by day; how each instance is covered is measured from them, as in an audit.
 """

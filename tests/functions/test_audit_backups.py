@@ -180,6 +180,7 @@ def test_an_id_that_the_project_does_not_have_is_reported_and_stops_nothing(depl
     response = deployment.invoke("audit_backups", audit(select={"instance_ids": [gone, ORDERS]}))
     assert (response["not_found"], response["audited"]) == ([gone], 1)
     assert deployment.count("InstancesUncovered") == 1
+    assert [r["instance_id"] for r in deployment.records if r["message"] == "instance not found"] == [gone]
     assert deployment.records[-1]["level"] == "WARNING"
 
 

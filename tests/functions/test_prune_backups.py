@@ -119,6 +119,14 @@ def test_only_selected_instances_are_pruned(deployment: Deployment) -> None:
     assert {one["instance_id"] for one in (*response["kept"], *response["deleted"])} == {ORDERS}
 
 
+def test_an_id_that_the_project_does_not_have_is_reported_and_stops_nothing(deployment: Deployment) -> None:
+    deployment.cloud.add_backups(*(past(ORDERS, day) for day in range(3)))
+    gone = f"{0xEE:032x}in07"
+    response = deployment.invoke("prune_backups", prune(keep={"last": 1}, select={"instance_ids": [gone, ORDERS]}))
+    assert (response["not_found"], len(response["deleted"])) == ([gone], 2)
+    assert [r["instance_id"] for r in deployment.records if r["message"] == "instance not found"] == [gone]
+
+
 def test_backups_of_a_deleted_instance_stay_unless_orphans_are_included(deployment: Deployment) -> None:
     deployment.cloud.add_backups(*(past(STOCK, day) for day in range(3)))
     deployment.cloud.remove_instance(STOCK)

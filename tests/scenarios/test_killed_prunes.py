@@ -63,6 +63,8 @@ class KilledReporter:
 
     def add(self, **log_fields: object) -> None: ...
 
+    def instances_not_found(self, instance_ids: Any) -> None: ...
+
     def pruned(self, decision: Any) -> None:
         self.pruned_ids.append(decision.backup.id)
         self._report()

@@ -48,6 +48,9 @@ class Reporter(Protocol):
     def add(self, **log_fields: object) -> None:
         """Add fields to each later record, to that of an error too."""
 
+    def instances_not_found(self, instance_ids: Iterable[str]) -> None:
+        """Report ids that were selected, and that the project does not have."""
+
     def pruned(self, decision: Decision) -> None:
         """Report that a backup is deleted."""
 
@@ -141,6 +144,7 @@ def prune_backups(
     instances = list(api.list_instances())
     backups = list(api.list_backups(backup_type="manual", with_instance_names=True))
     plan = plan_prune(prune, select=prune.select, zone=prune.zone, instances=instances, backups=backups, now=now())
+    reporter.instances_not_found(plan.not_found)
     if prune.dry_run:
         result = PruneResult(prune, plan, plan.deletions)
     elif plan.refused:

@@ -26,7 +26,7 @@ class AuditReporter(Reporter):
     def catch_up_decided(self, decisions: Sequence[Decision], refusals: Mapping[str, str]) -> None:
         """Report the catch-up requests, each as one that was queued, deferred, skipped or rejected."""
         for decision in decisions:
-            fields = {**self._log_fields, **decision.log_fields, "catch_up": True}
+            fields = {**self._log_fields, **decision.log_fields}
             if refusal := refusals.get(decision.instance_id):
                 self._logger.warning("backup request deferred", extra=to_json({**fields, "cause": refusal}))
             elif decision.action is Action.QUEUED:
@@ -42,6 +42,7 @@ class AuditReporter(Reporter):
 
         The age has no value where no instance has a good backup: it must not read as fresh.
         """
+        self.instances_not_found(coverage.not_found)
         for one in coverage.instances:
             if one.state.is_uncovered:
                 self._logger.error("instance uncovered", extra=to_json({**self._log_fields, **_fields(one)}))
@@ -50,7 +51,7 @@ class AuditReporter(Reporter):
             **self._log_fields,
             "audited": coverage.audited,
             "uncovered": coverage.uncovered,
-            "not_found": list(coverage.not_found) or None,
+            "not_found": len(coverage.not_found),
             **counts,
             "orphans": len(coverage.orphans),
             "catch_up": len(coverage.catch_up),

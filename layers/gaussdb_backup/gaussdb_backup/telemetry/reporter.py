@@ -1,6 +1,6 @@
 """What the reporters of all functions have in common: errors, and the fields that are known by then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -104,6 +104,12 @@ class Reporter:
             "the API no longer serves mysql/v3, using v3: set api_version in the secret",
             extra={"connection": connection},
         )
+
+    def instances_not_found(self, instance_ids: Iterable[str]) -> None:
+        """Report ids that were selected, and that the project does not have: one record for each."""
+        for instance_id in instance_ids:
+            fields = {**self._log_fields, "instance_id": instance_id}
+            self._logger.warning("instance not found", extra=to_json(fields))
 
     def not_delivered(self, what: str, *, cause: str) -> None:
         """Report that a page or an event is not where it should be; what it describes is logged and counted."""
