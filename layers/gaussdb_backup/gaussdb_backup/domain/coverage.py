@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from gaussdb_backup.domain.models import Backup, BackupStatus, Frozen, Instance, Protection
+from gaussdb_backup.domain.response_size import fit
 from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
 from gaussdb_backup.domain.vendor_values import Instant, Number
 
@@ -19,8 +20,6 @@ BUILDING_LIMIT = timedelta(hours=24)
 """A backup that began longer ago and has not ended is not being made any more; no deadline of tracking is later."""
 TREND_LENGTH = 10
 """Good backups whose durations are shown, and give the usual one."""
-MAX_LISTED = 4_000
-"""Instances in a response: Lambda returns at most 6 MB, and one has about a kilobyte."""
 HOUR = timedelta(hours=1)
 
 
@@ -154,10 +153,24 @@ class Coverage(Frozen):
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the response of a direct invoke: of more instances than Lambda returns, the worst ones."""
-        unselected = self.unselected[: max(MAX_LISTED - len(self.instances), 0)]
-        listed = {"instances": self.instances[:MAX_LISTED], "unselected": unselected}
-        return self.model_copy(update=listed).model_dump(mode="json")
+        """Return the response of a direct invoke: of longer lists than Lambda returns the first, and a remark each."""
+        response = self.model_dump(mode="json")
+        next_prune = response["next_prune"]
+        lists = {
+            **{name: response[name] for name in ("not_found", "instances", "catch_up")},
+            "next_prune.deleted": next_prune["deleted"] if next_prune else [],
+            **{name: response[name] for name in ("orphans", "unselected")},
+        }
+        listed = fit(lists)
+        remarks = [
+            f"{name} has the first {len(listed[name])} of {len(lists[name])}: a response has 6 MB at most"
+            for name in lists
+            if len(listed[name]) < len(lists[name])
+        ]
+        deletions = listed.pop("next_prune.deleted")
+        if next_prune:
+            response["next_prune"] = {**next_prune, "deleted": deletions}
+        return {**response, **listed, "remarks": [*response["remarks"], *remarks]}
 
     @property
     def oldest_age(self) -> timedelta | None:
