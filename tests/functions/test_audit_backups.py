@@ -318,6 +318,30 @@ def test_a_project_that_lists_no_instance_is_no_covered_one(deployment: Deployme
     assert deployment.records[-1]["level"] == "WARNING"
 
 
+def test_an_audit_that_is_listed_no_instance_ends_no_alarm_of_the_one_before(deployment: Deployment) -> None:
+    """The alarm keeps its state where there is no value; a 0 would be one of a good audit."""
+    assert deployment.invoke("audit_backups", audit())["uncovered"] == 3
+    deployment.cloud.add_fault(Fault(operation="instances", status=200, body='{"instances": [], "total_count": 0}'))
+    assert deployment.invoke("audit_backups", audit())["audited"] == 0
+    emitted = [
+        sum(document["InstancesUncovered"]) for document in deployment.metrics if "InstancesUncovered" in document
+    ]
+    assert emitted == [3]
+
+
+@pytest.mark.parametrize(("type_", "state"), [("auto", "never"), ("Manual", "ok"), ("manual ", "ok"), (None, "ok")])
+def test_an_automatic_backup_in_the_list_of_manual_ones_covers_nothing(
+    deployment: Deployment, type_: str | None, state: str
+) -> None:
+    """The API is asked for manual ones only. Should it ignore that, an instance would look covered."""
+    begin = hours_ago(4).isoformat()
+    backup = {"id": "b" * 36, "instance_id": ORDERS, "type": type_, "status": "COMPLETED", "begin_time": begin}
+    body = json.dumps({"backups": [backup], "total_count": 1})
+    deployment.cloud.add_fault(Fault(operation="list", status=200, body=body))
+    only = {"select": {"instance_ids": [ORDERS]}}
+    assert states(deployment.invoke("audit_backups", audit(**only))) == [(ORDERS, state)]
+
+
 def test_a_list_that_fails_requests_and_reports_nothing(deployment: Deployment) -> None:
     deployment.cloud.add_fault(Fault(operation="list"))
     with pytest.raises(TryLater):

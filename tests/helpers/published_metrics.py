@@ -32,7 +32,8 @@ class Published(MetricData):
         self, at: datetime, *, audited: int = 3, uncovered: int = 0, age: timedelta = HOUR, connection: str = "default"
     ) -> None:
         """One audit, and the age of the oldest last good backup that it found."""
-        values = {"InstancesAudited": audited, "InstancesUncovered": uncovered, "OldestBackupAge": age.total_seconds()}
+        found = {"InstancesUncovered": uncovered, "OldestBackupAge": age.total_seconds()}
+        values = {"InstancesAudited": audited, **(found if audited else {})}
         for metric, value in values.items():
             self.put("GaussDBBackup", metric, value, at, service=STACK_NAME)
             self.put("GaussDBBackup", metric, value, at, service=STACK_NAME, connection=connection)

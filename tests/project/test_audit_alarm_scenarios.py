@@ -54,6 +54,13 @@ def test_a_good_audit_of_another_connection_ends_no_alarm(
 
 
 @pytest.mark.parametrize("name", BREACHING)
+def test_an_audit_of_no_instance_ends_no_alarm(published: Published, alarms: dict[str, Any], name: str) -> None:
+    published.audit(RUN + MINUTE, **BREACHING[name])
+    published.audit(RUN + HOUR, audited=0)
+    assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "ALARM"]
+
+
+@pytest.mark.parametrize("name", BREACHING)
 def test_an_audit_of_another_connection_sets_no_alarm(published: Published, alarms: dict[str, Any], name: str) -> None:
     published.audit(RUN + MINUTE)
     published.audit(RUN + HOUR, connection="other", **BREACHING[name])

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from gaussdb_backup.domain.models import Backup, BackupStatus, Frozen, Instance, Protection
+from gaussdb_backup.domain.response_size import fit
 from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
 from gaussdb_backup.domain.vendor_values import Instant, Number
 
@@ -19,8 +20,6 @@ BUILDING_LIMIT = timedelta(hours=24)
 """A backup that began longer ago and has not ended is not being made any more; no deadline of tracking is later."""
 TREND_LENGTH = 10
 """Good backups whose durations are shown, and give the usual one."""
-MAX_LISTED = 4_000
-"""Instances in a response: Lambda returns at most 6 MB, and one has about a kilobyte."""
 HOUR = timedelta(hours=1)
 
 
@@ -154,10 +153,24 @@ class Coverage(Frozen):
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the response of a direct invoke: of more instances than Lambda returns, the worst ones."""
-        unselected = self.unselected[: max(MAX_LISTED - len(self.instances), 0)]
-        listed = {"instances": self.instances[:MAX_LISTED], "unselected": unselected}
-        return self.model_copy(update=listed).model_dump(mode="json")
+        """Return the response of a direct invoke: of longer lists than Lambda returns the first, and a remark each."""
+        response = self.model_dump(mode="json")
+        next_prune = response["next_prune"]
+        lists = {
+            **{name: response[name] for name in ("not_found", "instances", "catch_up")},
+            "next_prune.deleted": next_prune["deleted"] if next_prune else [],
+            **{name: response[name] for name in ("orphans", "unselected")},
+        }
+        listed = fit(lists)
+        remarks = [
+            f"{name} has the first {len(listed[name])} of {len(lists[name])}: a response has 6 MB at most"
+            for name in lists
+            if len(listed[name]) < len(lists[name])
+        ]
+        deletions = listed.pop("next_prune.deleted")
+        if next_prune:
+            response["next_prune"] = {**next_prune, "deleted": deletions}
+        return {**response, **listed, "remarks": [*response["remarks"], *remarks]}
 
     @property
     def oldest_age(self) -> timedelta | None:
@@ -207,7 +220,8 @@ def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstic
     """Return how one instance is covered by its backups.
 
     A backup without a begin, or with one further ahead than clocks may differ, cannot be dated and counts for nothing:
-    its age would be invented. The age of a backup is that of its data, and so counts from its begin.
+    its age would be invented. The age of a backup is that of its data, and so counts from its begin. One that is being
+    made is no excuse where an earlier attempt has not ended either: the next one may not end for the same cause.
     """
     latest = by.now + CLOCK_TOLERANCE
     dated = sorted((b for b in backups if b.begin_time and b.begin_time <= latest), key=_order, reverse=True)
@@ -216,7 +230,8 @@ def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstic
     since = [backup for backup in dated if last_good is None or _begin(backup) > _begin(last_good)]
     building = [b for b in since if not b.status.is_final and by.now - _begin(b) < BUILDING_LIMIT]
     age = max(by.now - _begin(last_good), timedelta(0)) if last_good else None
-    state = _find_state(instance, age, since, is_building=bool(building), by=by)
+    is_building = bool(building) and all(backup.status.is_final or backup in building for backup in since)
+    state = _find_state(instance, age, since, is_building=is_building, by=by)
     durations = [round(b.duration_seconds) for b in good[:TREND_LENGTH] if b.duration_seconds is not None]
     return InstanceCoverage(
         instance_id=instance.id,
@@ -233,6 +248,12 @@ def measure_instance(instance: Instance, backups: Iterable[Backup], by: Yardstic
         usual_duration_seconds=round(median(durations[1:])) if durations[1:] else None,
         automatic_keep_days=instance.automatic_keep_days,
     )
+
+
+def _find_creation(instance: Instance, by: Yardstick) -> datetime | None:
+    """Return when an instance was made; `None` for a time ahead too, with which it would be new until then."""
+    is_known = instance.created is not None and instance.created <= by.now + CLOCK_TOLERANCE
+    return instance.created if is_known else None
 
 
 def _begin(backup: Backup) -> datetime:
@@ -252,7 +273,8 @@ def _find_state(
     instance: Instance, age: timedelta | None, since: Sequence[Backup], *, is_building: bool, by: Yardstick
 ) -> State:
     if age is None:
-        is_new = instance.created is not None and by.now - instance.created <= by.max_age
+        created = _find_creation(instance, by)
+        is_new = created is not None and by.now - created <= by.max_age
         return State.NEW if is_new else State.NEVER
     if age <= by.max_age:
         return State.OK
@@ -272,8 +294,8 @@ def _describe(
     """Return why an instance is in its state, in one sentence without a full stop."""
     if age is None:
         clauses = ["it has no good backup"]
-        if instance.created:
-            clauses.append(f"it exists for {_span(by.now - instance.created)}")
+        if created := _find_creation(instance, by):
+            clauses.append(f"it exists for {_span(max(by.now - created, timedelta(0)))}")
     else:
         clauses = [f"its last good backup is {_span(age)} old, of at most {_span(by.max_age)}"]
     if failed := sum(backup.status is BackupStatus.FAILED for backup in since):
@@ -301,7 +323,8 @@ def _mark_days(instance: Instance, dated: Iterable[Backup], by: Yardstick) -> st
     statuses: dict[date, set[Day]] = {}
     for backup in dated:
         statuses.setdefault(_begin(backup).astimezone(by.zone).date(), set()).add(_day_of(backup))
-    first = instance.created.astimezone(by.zone).date() if instance.created else date.min
+    created = _find_creation(instance, by)
+    first = created.astimezone(by.zone).date() if created else date.min
     order = list(Day)
     return "".join(
         min(statuses[day], key=order.index) if day in statuses else Day.NONE if day >= first else Day.ABSENT

@@ -84,6 +84,11 @@ class Backup(Frozen):
         return data
 
     @property
+    def is_manual(self) -> bool:
+        """Whether it counts as a manual one in a list of manual ones: its type may be missing there, or in capitals."""
+        return (self.type or "manual").strip().lower() == "manual"
+
+    @property
     def duration_seconds(self) -> float | None:
         """Seconds from begin to end, once both are known; `None` for an end before the begin."""
         if self.begin_time is None or self.end_time is None or self.end_time < self.begin_time:

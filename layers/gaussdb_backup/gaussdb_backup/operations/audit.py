@@ -111,9 +111,10 @@ def audit_backups(
     """
     reporter.add(**audit.log_fields)
     inventory = list(api.list_instances())
-    manual = list(api.list_backups(backup_type="manual", with_instance_names=True))
+    listed = list(api.list_backups(backup_type="manual", with_instance_names=True))
     started_at = now()
-    backups = [*manual, *_list_automatic(audit, api, started_at)]
+    manual = [backup for backup in listed if backup.is_manual]
+    backups = {backup.id: backup for backup in (*manual, *_list_automatic(audit, api, started_at))}.values()
     lasting = [one for one in inventory if not is_drill(one)]
     selected = [one for one in lasting if audit.select.matches(one)]
     others = [one for one in lasting if not audit.select.matches(one)]
@@ -124,9 +125,10 @@ def audit_backups(
     remarks = [NAMES_NOT_UNIQUE] if audit.catch_up and not shows_hour(audit.name_template) else []
     protected, unread = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
     coverage = _make_coverage(audit, protected, inventory, manual, started_at)
+    next_prune = _foresee_prune(audit, inventory, listed, started_at)
     sent = [one.instance_id for one in decisions if one.request and one.instance_id not in refusals]
     found = {"catch_up": tuple(sent), "unselected": tuple(unselected), "remarks": (*remarks, *unread)}
-    coverage = coverage.model_copy(update=found)
+    coverage = coverage.model_copy(update={**found, "next_prune": next_prune})
     coverage = _deliver(coverage, reports, event_bus, reporter)
     if refusals:
         causes = ", ".join(sorted(set(refusals.values())))
@@ -225,17 +227,16 @@ def _make_coverage(
         instances=tuple(measured),
         not_found=tuple(sorted(set(audit.select.instance_ids or ()) - known)),
         orphans=tuple(find_orphans(manual, known)),
-        next_prune=_foresee_prune(audit, inventory, manual, now),
     )
 
 
 def _foresee_prune(
-    audit: Audit, inventory: Collection[Instance], manual: Sequence[Backup], now: datetime
+    audit: Audit, inventory: Collection[Instance], listed: Sequence[Backup], now: datetime
 ) -> NextPrune | None:
     if audit.prune is None:
         return None
     zone = audit.yardstick(now=now).zone
-    plan = plan_prune(audit.prune, select=audit.select, zone=zone, instances=inventory, backups=manual, now=now)
+    plan = plan_prune(audit.prune, select=audit.select, zone=zone, instances=inventory, backups=listed, now=now)
     deleted = [
         PlannedDeletion(
             backup_id=decision.backup.id,

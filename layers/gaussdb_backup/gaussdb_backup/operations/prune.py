@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 from gaussdb_backup.domain.models import Backup, BatchDeletion, Instance
 from gaussdb_backup.domain.prune import Prune, PrunePlan, plan_prune
+from gaussdb_backup.domain.response_size import fit
 from gaussdb_backup.domain.retention import Decision
 from gaussdb_backup.errors import FixRequest, GaussDBBackupError, GiveUp, InstanceBusy
 
 BATCH_SIZE = 50
 """Backups of one deletion call (docs/reference/gaussdb_api.md, "Deleting backups")."""
-MAX_LISTED = 10_000
-"""Kept backups that the response names, those with the newest first: Lambda returns at most 6 MB."""
 NOT_ATTEMPTED = "NotAttempted"
 
 
@@ -96,16 +95,20 @@ class PruneResult:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the response of a direct invoke."""
-        kept = [_describe(decision) for decision in self.plan.decisions if decision.keep]
+        """Return the response of a direct invoke: of longer lists than Lambda returns the first, of kept ones least."""
+        listed = fit(
+            {
+                "failed": self._describe_problems(self.failed),
+                "deferred": self._describe_problems(self.deferred),
+                "deleted": map(_describe, self.deleted),
+                "kept": (_describe(decision) for decision in self.plan.decisions if decision.keep),
+            }
+        )
         return {
             "version": 1,
             "dry_run": self.prune.dry_run,
             "counts": {key: value for key, value in self.summary.items() if key != "refused"},
-            "kept": kept[:MAX_LISTED],
-            "deleted": [_describe(decision) for decision in self.deleted],
-            "deferred": self._describe_problems(self.deferred),
-            "failed": self._describe_problems(self.failed),
+            **{part: listed[part] for part in ("kept", "deleted", "deferred", "failed")},
             "not_found": list(self.plan.not_found),
             "refused": self.plan.refused,
         }

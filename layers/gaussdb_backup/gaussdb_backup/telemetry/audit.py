@@ -40,7 +40,8 @@ class AuditReporter(Reporter):
     def audited(self, coverage: Coverage) -> None:
         """Report the coverage: one record for each uncovered instance, and one for the whole.
 
-        The age has no value where no instance has a good backup: it must not read as fresh.
+        The age has no value where no instance has a good backup: it must not read as fresh. Nor has the number of the
+        uncovered ones where no instance was listed: 0 would end the alarm of an audit that found some.
         """
         self.instances_not_found(coverage.not_found)
         for one in coverage.instances:
@@ -61,10 +62,9 @@ class AuditReporter(Reporter):
         is_well = coverage.audited and not coverage.uncovered and not coverage.not_found
         log = self._logger.info if is_well else self._logger.warning
         log("audit finished", extra=to_json(summary))
-        values: dict[Metric, float] = {
-            Metric.INSTANCES_AUDITED: coverage.audited,
-            Metric.INSTANCES_UNCOVERED: coverage.uncovered + len(coverage.not_found),
-        }
+        values: dict[Metric, float] = {Metric.INSTANCES_AUDITED: coverage.audited}
+        if coverage.audited or coverage.not_found:
+            values[Metric.INSTANCES_UNCOVERED] = coverage.uncovered + len(coverage.not_found)
         if (age := coverage.oldest_age) is not None:
             values[Metric.OLDEST_BACKUP_AGE] = age.total_seconds()
         self._metrics.emit(values, summary)
