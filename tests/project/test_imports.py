@@ -30,9 +30,11 @@ OF_EVERY_FUNCTION = {
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }
 QUEUES = {"aws.messages", "aws.queues"}
+SENDING = {"domain.plan", "domain.selection", "operations.requests"}
+"""What a plan and an audit that catches up send requests with."""
 PRUNE_PLANS = {
     *("domain.coverage", "domain.drill", "domain.durations", "domain.keep_rules", "domain.prune", "domain.retention"),
-    *("domain.selection", "domain.tracking"),
+    *("domain.response_size", "domain.selection", "domain.tracking"),
 }
 """What foresees and what makes deletions; an audit does the former."""
 OF_ONE_FUNCTION = {
@@ -43,9 +45,9 @@ OF_ONE_FUNCTION = {
         *("operations.create", "telemetry.create"),
     },
     "dispatch_backups": QUEUES
+    | SENDING
     | {
-        *("aws.consumer", "bootstrap.dispatch", "domain.plan", "domain.retry_policy", "domain.selection"),
-        *("operations.dispatch", "telemetry.dispatch"),
+        *("aws.consumer", "bootstrap.dispatch", "domain.retry_policy", "operations.dispatch", "telemetry.dispatch"),
     },
     "track_backups": QUEUES
     | {
@@ -54,9 +56,10 @@ OF_ONE_FUNCTION = {
     },
     "audit_backups": QUEUES
     | PRUNE_PLANS
+    | SENDING
     | {
         *("aws.event_bus", "aws.first_seen", "aws.report_store", "bootstrap.audit"),
-        *("domain.audit", "domain.digest", "domain.plan", "operations.audit"),
+        *("domain.audit", "domain.digest", "operations.audit", "operations.protection"),
         *("reports.page", "reports.rows", "reports.texts", "telemetry.audit"),
     },
     "prune_backups": PRUNE_PLANS | {"aws.event_bus", "bootstrap.prune", "operations.prune", "telemetry.prune"},
@@ -96,7 +99,7 @@ def test_only_an_audit_has_jinja2_which_takes_time_to_import(function: str) -> N
 
 def test_no_function_has_the_operation_the_reporter_or_the_dependencies_of_another() -> None:
     own = [
-        {name for name in modules if name.startswith(("operations.", "telemetry.", "bootstrap."))}
+        {name for name in modules - SENDING if name.startswith(("operations.", "telemetry.", "bootstrap."))}
         for modules in OF_ONE_FUNCTION.values()
     ]
     assert all(own)

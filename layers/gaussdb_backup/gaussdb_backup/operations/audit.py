@@ -1,8 +1,9 @@
 """Compare the inventory with the backups: report how each instance is covered, and close the gaps."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from gaussdb_backup.domain.audit import CAUGHT_UP, Audit
 from gaussdb_backup.domain.coverage import (
@@ -17,14 +18,14 @@ from gaussdb_backup.domain.coverage import (
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.digest import make_digest
 from gaussdb_backup.domain.drill import is_drill
-from gaussdb_backup.domain.models import Backup, Instance, Protection, VaultLock
+from gaussdb_backup.domain.models import Backup, Instance
 from gaussdb_backup.domain.naming import shows_hour
 from gaussdb_backup.domain.plan import Decision, decide
 from gaussdb_backup.domain.prune import plan_prune
-from gaussdb_backup.errors import FixConfiguration, FixRequest, GaussDBBackupError, GiveUp, TryLater
+from gaussdb_backup.errors import GaussDBBackupError, TryLater
+from gaussdb_backup.operations.protection import ProtectionApi, read_protection
+from gaussdb_backup.operations.requests import RequestQueue, send_requests
 
-PROTECTION_TIME = timedelta(seconds=60)
-"""How long vault locks and encryption are read: two calls for each instance, which a large project has no time for."""
 NAMES_NOT_UNIQUE = (
     "nothing is requested to catch up: name_template does not show the hour of scheduled_time, so the name would be "
     "that of the day's other backup; add %H%M to it"
@@ -33,7 +34,7 @@ AUTOMATIC_SPAN = timedelta(days=2)
 """How much further back than the age that a good backup may have automatic backups are listed."""
 
 
-class AuditApi(Protocol):
+class AuditApi(ProtectionApi, Protocol):
     """The calls of the API that an audit needs. None of them changes anything."""
 
     def list_instances(self) -> Iterable[Instance]:
@@ -43,19 +44,6 @@ class AuditApi(Protocol):
         self, *, backup_type: str, begin_time: datetime | None = None, with_instance_names: bool = False
     ) -> Iterable[Backup]:
         """List the backups of the project that began at or after `begin_time`."""
-
-    def show_vault_lock(self, instance_id: str) -> VaultLock | None:
-        """Return the vault lock of the backups of an instance."""
-
-    def show_backup_encryption(self, instance_id: str) -> Literal["on", "off"] | None:
-        """Return whether the backups of an instance are encrypted."""
-
-
-class RequestQueue(Protocol):
-    """Where requests are sent."""
-
-    def send_all(self, bodies: Sequence[str], *, group: str) -> Sequence[str | None]:
-        """Send messages of one group; return for each why the queue refused it, or `None`."""
 
 
 class ReportStore(Protocol):
@@ -110,25 +98,19 @@ def audit_backups(
     is reported, and fails nothing.
     """
     reporter.add(**audit.log_fields)
-    inventory = list(api.list_instances())
-    listed = list(api.list_backups(backup_type="manual", with_instance_names=True))
-    started_at = now()
-    manual = [backup for backup in listed if backup.is_manual]
-    backups = {backup.id: backup for backup in (*manual, *_list_automatic(audit, api, started_at))}.values()
-    lasting = [one for one in inventory if not is_drill(one)]
-    selected = [one for one in lasting if audit.select.matches(one)]
-    others = [one for one in lasting if not audit.select.matches(one)]
-    by = audit.yardstick(now=started_at)
-    measured, unselected = measure_instances(selected, backups, by), measure_instances(others, backups, by)
-    decisions, refusals = _catch_up(audit, measured, inventory, queue)
+    lists = _read_lists(audit, api, now)
+    measured, unselected = _measure(audit, lists)
+    decisions = _decide_catch_up(audit, measured, lists.inventory)
+    refusals = send_requests(decisions, queue, connection=audit.connection)
     reporter.catch_up_decided(decisions, refusals)
-    remarks = [NAMES_NOT_UNIQUE] if audit.catch_up and not shows_hour(audit.name_template) else []
-    protected, unread = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
-    coverage = _make_coverage(audit, protected, inventory, manual, started_at)
-    next_prune = _foresee_prune(audit, inventory, listed, started_at)
-    sent = [one.instance_id for one in decisions if one.request and one.instance_id not in refusals]
-    found = {"catch_up": tuple(sent), "unselected": tuple(unselected), "remarks": (*remarks, *unread)}
-    coverage = coverage.model_copy(update={**found, "next_prune": next_prune})
+    protected, remarks = (measured, []) if not audit.read_protection else read_protection(measured, api, deadline)
+    coverage = _make_coverage(audit, lists, protected).model_copy(
+        update={
+            "unselected": tuple(unselected),
+            "catch_up": tuple(one.instance_id for one in decisions if one.request and one.instance_id not in refusals),
+            "remarks": (*_remark_on_names(audit), *remarks),
+        }
+    )
     coverage = _deliver(coverage, reports, event_bus, reporter)
     if refusals:
         causes = ", ".join(sorted(set(refusals.values())))
@@ -139,84 +121,63 @@ def audit_backups(
     return coverage
 
 
-def _list_automatic(audit: Audit, api: AuditApi, now: datetime) -> list[Backup]:
-    if not audit.count_automatic:
-        return []
-    since = now - max(timedelta(days=audit.days), timedelta(hours=audit.max_age_hours) + AUTOMATIC_SPAN)
-    return list(api.list_backups(backup_type="auto", begin_time=since))
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What the project has at the time `read_at`. `manual` are the records of the list of manual backups."""
+
+    inventory: Sequence[Instance]
+    manual: Sequence[Backup]
+    automatic: Sequence[Backup]
+    read_at: datetime
 
 
-def _catch_up(
-    audit: Audit, measured: Iterable[InstanceCoverage], inventory: Collection[Instance], queue: RequestQueue
-) -> tuple[list[Decision], dict[str, str]]:
-    """Request one backup of each instance with a gap; return the decisions, and by instance what the queue refused.
+def _read_lists(audit: Audit, api: AuditApi, now: Callable[[], datetime]) -> _Lists:
+    inventory = list(api.list_instances())
+    manual = list(api.list_backups(backup_type="manual", with_instance_names=True))
+    span = max(timedelta(days=audit.days), timedelta(hours=audit.max_age_hours) + AUTOMATIC_SPAN)
+    since = now() - span
+    automatic = list(api.list_backups(backup_type="auto", begin_time=since)) if audit.count_automatic else []
+    return _Lists(inventory, manual, automatic, now())
+
+
+def _measure(audit: Audit, lists: _Lists) -> tuple[list[InstanceCoverage], list[InstanceCoverage]]:
+    """Return how the selected instances are covered, and how the others are. An instance of a drill is neither."""
+    manual = [backup for backup in lists.manual if backup.is_manual]
+    backups = {backup.id: backup for backup in (*manual, *lists.automatic)}.values()
+    by = audit.yardstick(now=lists.read_at)
+    lasting = [one for one in lists.inventory if not is_drill(one)]
+    selected = [one for one in lasting if audit.select.matches(one)]
+    others = [one for one in lasting if not audit.select.matches(one)]
+    return measure_instances(selected, backups, by), measure_instances(others, backups, by)
+
+
+def _decide_catch_up(
+    audit: Audit, measured: Iterable[InstanceCoverage], inventory: Collection[Instance]
+) -> list[Decision]:
+    """Decide about one backup of each instance with a gap.
 
     An instance that cannot be backed up, such as a frozen one, is skipped, as in a plan. Nothing is requested where the
     name could be that of a backup of the same day, which may be the one that failed.
     """
     gaps = [one.instance_id for one in measured if one.state in CAUGHT_UP and one.building_since is None]
     if not (audit.catch_up and gaps and shows_hour(audit.name_template)):
-        return [], {}
-    decisions = decide(audit.catch_up_plan(gaps), inventory)
-    requests = {one.instance_id: one.request for one in decisions if one.request}
-    bodies = [request.model_dump_json(exclude_none=True) for request in requests.values()]
-    refusals = queue.send_all(bodies, group=audit.connection)
-    return decisions, {id_: refusal for id_, refusal in zip(requests, refusals, strict=True) if refusal}
+        return []
+    return decide(audit.catch_up_plan(gaps), inventory)
 
 
-def _read_protection(
-    audit: Audit, measured: Sequence[InstanceCoverage], api: AuditApi, deadline: Deadline
-) -> tuple[list[InstanceCoverage], list[str]]:
-    """Read vault lock and encryption of each instance, while there is time; return a remark for what was not read.
-
-    They are no part of coverage: what the API refuses here costs the audit nothing else, and the one not the other.
-    """
-    if not audit.read_protection:
-        return list(measured), []
-    calls: dict[str, Callable[[str], object]] = {
-        "vault_lock": api.show_vault_lock,
-        "encryption": api.show_backup_encryption,
-    }
-    result, remarks = list(measured), list[str]()
-    for index, one in enumerate(measured):
-        if calls and deadline.remaining <= timedelta(0):
-            remarks.append(
-                f"{_name(calls)} of {index} of {len(measured)} instances was read: there was no time for more"
-            )
-            break
-        found: dict[str, object] = {}
-        for field, show in list(calls.items()):
-            try:
-                found[field] = show(one.instance_id)
-            except (FixConfiguration, TryLater) as error:
-                del calls[field]
-                remarks.append(f"{_name([field])} of {index} of {len(measured)} instances was read: {error}")
-            except (FixRequest, GiveUp):
-                continue
-        if found:
-            result[index] = one.model_copy(update={"protection": Protection.model_validate(found)})
-    return result, remarks
+def _remark_on_names(audit: Audit) -> list[str]:
+    return [NAMES_NOT_UNIQUE] if audit.catch_up and not shows_hour(audit.name_template) else []
 
 
-def _name(fields: Iterable[str]) -> str:
-    return " and ".join(field.replace("_", " ") for field in fields)
-
-
-def _make_coverage(
-    audit: Audit,
-    measured: Sequence[InstanceCoverage],
-    inventory: Collection[Instance],
-    manual: Sequence[Backup],
-    now: datetime,
-) -> Coverage:
-    known = {instance.id for instance in inventory}
-    dates = audit.yardstick(now=now).dates
+def _make_coverage(audit: Audit, lists: _Lists, measured: Sequence[InstanceCoverage]) -> Coverage:
+    known = {instance.id for instance in lists.inventory}
+    dates = audit.yardstick(now=lists.read_at).dates
     states = [one.state for one in measured]
     return Coverage(
         connection=audit.connection,
         schedule=audit.schedule,
         scheduled_time=audit.scheduled_time,
-        audited_at=now,
+        audited_at=lists.read_at,
         timezone=audit.timezone,
         max_age_hours=audit.max_age_hours,
         first_day=dates[0],
@@ -226,17 +187,22 @@ def _make_coverage(
         states={state: states.count(state) for state in State},
         instances=tuple(measured),
         not_found=tuple(sorted(set(audit.select.instance_ids or ()) - known)),
-        orphans=tuple(find_orphans(manual, known)),
+        orphans=tuple(find_orphans((backup for backup in lists.manual if backup.is_manual), known)),
+        next_prune=_foresee_prune(audit, lists),
     )
 
 
-def _foresee_prune(
-    audit: Audit, inventory: Collection[Instance], listed: Sequence[Backup], now: datetime
-) -> NextPrune | None:
+def _foresee_prune(audit: Audit, lists: _Lists) -> NextPrune | None:
     if audit.prune is None:
         return None
-    zone = audit.yardstick(now=now).zone
-    plan = plan_prune(audit.prune, select=audit.select, zone=zone, instances=inventory, backups=listed, now=now)
+    plan = plan_prune(
+        audit.prune,
+        select=audit.select,
+        zone=audit.yardstick(now=lists.read_at).zone,
+        instances=lists.inventory,
+        backups=lists.manual,
+        now=lists.read_at,
+    )
     deleted = [
         PlannedDeletion(
             backup_id=decision.backup.id,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from gaussdb_backup.domain.models import Instance
 from gaussdb_backup.domain.plan import Action, Decision, Plan, decide
 from gaussdb_backup.errors import TryLater
+from gaussdb_backup.operations.requests import RequestQueue, send_requests
 
 
 class InstanceApi(Protocol):
@@ -14,16 +15,6 @@ class InstanceApi(Protocol):
 
     def list_instances(self, *, tags: Mapping[str, str] | None = None) -> Iterable[Instance]:
         """List the instances of the project that have these tags."""
-
-
-class RequestQueue(Protocol):
-    """Where requests are sent."""
-
-    def send_all(self, bodies: Sequence[str], *, group: str) -> Sequence[str | None]:
-        """Send messages of one group, which shares the queue fairly with other groups.
-
-        Returns for each why the queue refused it, or `None`.
-        """
 
 
 class Reporter(Protocol):
@@ -60,7 +51,7 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
     """
     reporter.add(**plan.log_fields)
     decisions = decide(plan, api.list_instances(tags=plan.select.api_tags or None))
-    refusals = {} if plan.dry_run else _send(decisions, queue, connection=plan.connection)
+    refusals = {} if plan.dry_run else send_requests(decisions, queue, connection=plan.connection)
     reporter.plan_dispatched(decisions, refusals, dry_run=plan.dry_run)
     if refusals:
         causes = ", ".join(sorted(set(refusals.values())))
@@ -69,11 +60,3 @@ def dispatch_backups(plan: Plan, *, api: InstanceApi, queue: RequestQueue, repor
             "nothing is made twice by it"
         )
     return DispatchResult(plan, decisions)
-
-
-def _send(decisions: Sequence[Decision], queue: RequestQueue, *, connection: str) -> dict[str, str]:
-    """Send the requests; return by instance why the queue refused one."""
-    requests = {decision.instance_id: decision.request for decision in decisions if decision.request}
-    bodies = [request.model_dump_json(exclude_none=True) for request in requests.values()]
-    refusals = queue.send_all(bodies, group=connection)
-    return {instance_id: refusal for instance_id, refusal in zip(requests, refusals, strict=True) if refusal}
