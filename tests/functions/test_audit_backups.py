@@ -1,6 +1,7 @@
 """audit_backups: how instances are covered, what is requested for gaps, and what is reported, stored and published."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.coverage import Coverage
-from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
+from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, NameTaken, TryLater
 from local import gaussdb_emulator
 from local.aws_emulator import Context
 from local.gaussdb_emulator import Effect, Fault, PastBackup
@@ -117,6 +118,26 @@ def test_asking_twice_makes_one_backup(deployment: Deployment) -> None:
     for body in requests(deployment):
         deployment.invoke("create_backup", body)
     assert len(deployment.cloud.backups(ORDERS)) == 1
+
+
+@pytest.mark.parametrize(("unique_names", "made"), [(False, 1), (True, 0)])
+def test_a_catch_up_by_the_name_of_the_failed_backup_is_made_or_rejected_with_an_alarm(
+    deployment: Deployment, *, unique_names: bool, made: int
+) -> None:
+    """A template with the date alone gives it that name. Whether the API admits it is unconfirmed."""
+    deployment.cloud.set_rules(replace(deployment.cloud.rules, unique_names=unique_names))
+    failed = PastBackup(instance_id=ORDERS, name=f"db-{NOW:%Y%m%d}", begin_time=hours_ago(5), status="FAILED")
+    deployment.cloud.add_backups(failed)
+    event = audit(catch_up=True, name_template="db-{scheduled_time:%Y%m%d}", select={"instance_ids": [ORDERS]})
+    assert deployment.invoke("audit_backups", event)["catch_up"] == [ORDERS]
+    [request] = requests(deployment)
+    if made:
+        assert deployment.invoke("create_backup", request)["outcome"] == "created"
+    else:
+        with pytest.raises(NameTaken, match="put {scheduled_time} into the name_template"):
+            deployment.invoke("create_backup", request)
+    assert deployment.count("BackupRejected") == 1 - made
+    assert len(deployment.cloud.backups(ORDERS)) == 1 + made
 
 
 def test_without_catch_up_nothing_is_requested(deployment: Deployment) -> None:
