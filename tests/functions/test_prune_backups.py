@@ -227,6 +227,19 @@ def test_a_batch_that_is_refused_as_a_whole_is_divided(deployment: Deployment, s
     assert [(one["error_code"], len(names(deployment))) for one in refused] == [(code, 3)]
 
 
+def test_what_was_deleted_of_a_divided_batch_before_an_outage_is_reported_as_deleted(deployment: Deployment) -> None:
+    """Nobody can restore it any more, so a record has to name it."""
+    deployment.cloud.add_backups(*(past(ORDERS, day) for day in range(12)))
+    deployment.cloud.add_fault(Fault(operation="batch_delete", status=400, code="DBS.280001", times=1))
+    deployment.cloud.add_fault(Fault(operation="batch_delete", after=1))
+    response = deployment.invoke("prune_backups", prune())
+    gone = sorted(past(ORDERS, day).name for day in range(7, 12))
+    assert sorted(one["backup_name"] for one in response["deleted"]) == gone
+    assert sorted(r["backup_name"] for r in deployment.records if r["message"] == "backup pruned") == gone
+    assert names(deployment) == sorted(past(ORDERS, day).name for day in range(7))
+    assert (response["counts"]["failed"], deployment.count("BackupsDeleted")) == (5, 5)
+
+
 def test_an_outage_stops_the_deletions_and_the_next_prune_does_the_rest(deployment: Deployment) -> None:
     deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(122)))
     deployment.cloud.add_fault(Fault(operation="batch_delete", times=1))

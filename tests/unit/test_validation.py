@@ -107,3 +107,13 @@ def test_a_body_is_named_with_what_it_is(body: str | bytes, given: str) -> None:
 
 def test_an_object_is_returned_as_it_is() -> None:
     assert parse_object('{"a": [1]}', "box") == require_object({"a": [1]}, "box") == {"a": [1]}
+
+
+@pytest.mark.parametrize("count", [30, 31, 10_000])
+def test_a_message_names_the_first_of_very_many_wrong_fields(count: int) -> None:
+    """A record that is larger than CloudWatch takes would not be there at all."""
+    error = InvalidRequest("audit", [FieldProblem(f"field_{index}", "1", "x" * 80) for index in range(count)])
+    assert len(str(error)) < 5_000
+    assert ("field_29" in str(error), "field_30" in str(error)) == (True, False)
+    assert (f" | and {count - 30} more" in str(error)) == (count > 30)
+    assert len(error.problems) == count

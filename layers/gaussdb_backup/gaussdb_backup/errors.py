@@ -25,6 +25,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+MAX_NAMED = 30
+"""Wrong fields that a message names: a log record has an end, and a list of ids may have ten thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedApiCall:
@@ -78,12 +81,13 @@ class _FieldErrors(GaussDBBackupError):
     """All wrong fields of one object. `subject` names the object ("backup request", "settings")."""
 
     def __init__(self, subject: str, problems: Sequence[FieldProblem]) -> None:
-        super().__init__(f"invalid {subject}: " + " | ".join(map(str, problems)))
+        more = [f"and {len(problems) - MAX_NAMED} more"] if len(problems) > MAX_NAMED else []
+        super().__init__(f"invalid {subject}: " + " | ".join([*map(str, problems[:MAX_NAMED]), *more]))
         self.problems = tuple(problems)
 
 
 class InvalidRequest(_FieldErrors, FixRequest):
-    """Fields of a request are wrong; the message names each."""
+    """Fields of a request are wrong; the message names each, of very many the first."""
 
 
 class NameTaken(FixRequest):

@@ -1,5 +1,6 @@
 """Delete what the retention does not keep."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,51 +164,53 @@ def prune_backups(
 def _delete(prune: Prune, plan: PrunePlan, api: PruneApi, reporter: Reporter) -> PruneResult:
     """Delete what the plan names, and report about each as soon as it is known.
 
-    An error that the next call would get too ends it: the others are deleted by the next prune.
+    Where the API refuses a call as a whole, each half of it is tried by itself, so that one backup keeps no other. An
+    error that the next call would get too ends it: the others are deleted by the next prune.
     """
     deleted: list[Decision] = []
     deferred: dict[str, tuple[str, str]] = {}
     failed: dict[str, tuple[str, str]] = {}
-    batches = batched(plan.deletions, BATCH_SIZE, strict=False)
-    for batch in batches:
+    pending: deque[Sequence[Decision]] = deque(batched(plan.deletions, BATCH_SIZE, strict=False))
+    while pending:
+        batch = pending.popleft()
         by_id = {decision.backup.id: decision for decision in batch}
         try:
             result = _delete_batch(list(by_id), api)
         except GaussDBBackupError as error:
             reporter.deletions_stopped(error)
-            untried = [decision.backup.id for later in batches for decision in later]
+            untried = [decision.backup.id for later in pending for decision in later]
             failed |= dict.fromkeys(by_id, (error.error_code or type(error).__name__, str(error)))
             failed |= dict.fromkeys(untried, (NOT_ATTEMPTED, "a call before it failed"))
             break
-        for backup_id in (*result.deleted, *result.gone):
-            deleted.append(by_id[backup_id])
-            reporter.pruned(by_id[backup_id])
-        for backup_id, (code, message) in result.deferred.items():
-            reporter.deletion_deferred(by_id[backup_id].backup, error_code=code, error_message=message)
-        for backup_id, (code, message) in result.failed.items():
-            reporter.deletion_failed(by_id[backup_id].backup, error_code=code, error_message=message)
+        if result is None:
+            pending.extendleft((batch[len(batch) // 2 :], batch[: len(batch) // 2]))
+            continue
+        deleted += [by_id[backup_id] for backup_id in (*result.deleted, *result.gone)]
         deferred |= result.deferred
         failed |= result.failed
+        _report(result, by_id, reporter)
     return PruneResult(prune, plan, deleted, deferred, failed)
 
 
-def _delete_batch(backup_ids: Sequence[str], api: PruneApi) -> BatchDeletion:
-    """Delete at most 50 backups. Where the API refuses them as a whole, each half is tried by itself.
+def _report(result: BatchDeletion, by_id: Mapping[str, Decision], reporter: Reporter) -> None:
+    for backup_id in (*result.deleted, *result.gone):
+        reporter.pruned(by_id[backup_id])
+    for backup_id, (code, message) in result.deferred.items():
+        reporter.deletion_deferred(by_id[backup_id].backup, error_code=code, error_message=message)
+    for backup_id, (code, message) in result.failed.items():
+        reporter.deletion_failed(by_id[backup_id].backup, error_code=code, error_message=message)
 
-    So one backup that it objects to keeps no other. Raises what concerns all of them.
+
+def _delete_batch(backup_ids: Sequence[str], api: PruneApi) -> BatchDeletion | None:
+    """Delete at most 50 backups; return `None` where the API refuses several as a whole, for what may be one of them.
+
+    Raises what concerns all of them.
     """
     try:
         return api.delete_backups(backup_ids)
     except (FixRequest, GiveUp, InstanceBusy) as error:
-        if len(backup_ids) == 1:
-            problems = {backup_ids[0]: (error.error_code or type(error).__name__, str(error))}
-            is_busy = isinstance(error, InstanceBusy)
-            return BatchDeletion(deferred=problems) if is_busy else BatchDeletion(failed=problems)
-    middle = len(backup_ids) // 2
-    first, second = _delete_batch(backup_ids[:middle], api), _delete_batch(backup_ids[middle:], api)
-    return BatchDeletion(
-        deleted=first.deleted + second.deleted,
-        gone=first.gone + second.gone,
-        deferred={**first.deferred, **second.deferred},
-        failed={**first.failed, **second.failed},
-    )
+        if len(backup_ids) > 1:
+            return None
+        problems = {backup_ids[0]: (error.error_code or type(error).__name__, str(error))}
+        is_busy = isinstance(error, InstanceBusy)
+        return BatchDeletion(deferred=problems) if is_busy else BatchDeletion(failed=problems)
