@@ -55,6 +55,16 @@ def test_an_instance_with_a_recent_good_backup_is_covered(deployment: Deployment
     assert deployment.count("OldestBackupAge") == pytest.approx(4 * 3600, abs=120)
 
 
+def test_what_an_audit_measures_is_a_metric_of_its_schedule_too(deployment: Deployment) -> None:
+    """So that an audit of one instance by hand ends no alarm of the schedule."""
+    cover_all(deployment)
+    deployment.invoke("audit_backups", audit())
+    sets = [["service"], ["service", "connection"], ["service", "connection", "schedule"]]
+    assert deployment.dimensions("InstancesUncovered") == sets
+    deployment.invoke("audit_backups", {"select": {"instance_ids": [ORDERS]}})
+    assert deployment.dimensions("InstancesUncovered") == [*sets, *sets[:2]]
+
+
 def test_an_instance_without_any_backup_is_a_row_and_the_worst(deployment: Deployment) -> None:
     deployment.cloud.add_backups(past(ORDERS, 4), past(STOCK, 50))
     response = deployment.invoke("audit_backups", audit())

@@ -39,7 +39,7 @@ from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED
 from tests.helpers.deployment import QUEUES, SETTINGS
 from tests.helpers.gaussdb import ORDERS
 
-DIMENSIONS = ("service", "connection", "function")
+DIMENSIONS = ("service", "connection", "function", "schedule")
 type Place = tuple[str, frozenset[str], str]
 """Namespace, names of the dimensions, metric."""
 

@@ -29,18 +29,28 @@ class Published(MetricData):
         self.put("GaussDBBackup", metric, 1, at, service=STACK_NAME)
 
     def audit(
-        self, at: datetime, *, audited: int = 3, uncovered: int = 0, age: timedelta = HOUR, connection: str = "default"
+        self,
+        at: datetime,
+        *,
+        audited: int = 3,
+        uncovered: int = 0,
+        age: timedelta = HOUR,
+        connection: str = "default",
+        schedule: str = "nightly",
     ) -> None:
         """One audit, and the age of the oldest last good backup that it found."""
         found = {"InstancesUncovered": uncovered, "OldestBackupAge": age.total_seconds()}
         values = {"InstancesAudited": audited, **(found if audited else {})}
         for metric, value in values.items():
-            self.put("GaussDBBackup", metric, value, at, service=STACK_NAME)
-            self.put("GaussDBBackup", metric, value, at, service=STACK_NAME, connection=connection)
+            self._put_by_schedule(metric, value, at, connection=connection, schedule=schedule)
 
-    def prune(self, at: datetime, *, kept: int = 7, connection: str = "default") -> None:
-        self.put("GaussDBBackup", "BackupsKept", kept, at, service=STACK_NAME)
-        self.put("GaussDBBackup", "BackupsKept", kept, at, service=STACK_NAME, connection=connection)
+    def prune(self, at: datetime, *, kept: int = 7, connection: str = "default", schedule: str = "nightly") -> None:
+        self._put_by_schedule("BackupsKept", kept, at, connection=connection, schedule=schedule)
+
+    def _put_by_schedule(self, metric: str, value: float, at: datetime, **dimensions: str) -> None:
+        connection = {"connection": dimensions["connection"]}
+        for more in ({}, connection, dimensions):
+            self.put("GaussDBBackup", metric, value, at, service=STACK_NAME, **more)
 
     def day_before(self) -> None:
         """What a day without a failure leaves: a run, audits and a prune."""

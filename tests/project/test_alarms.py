@@ -151,16 +151,18 @@ def test_cloudwatch_accepts_the_periods(alarms: dict[str, Any], template: dict[s
         assert period * periods <= (7 * 86_400 if period >= 3600 else 86_400), name
 
 
-def test_what_an_audit_measures_is_read_of_the_connection_of_the_stack_alone(template: dict[str, Any]) -> None:
-    """An audit of another connection must not end an alarm of this one."""
+def test_what_an_audit_measures_is_read_of_the_connection_and_the_schedule_of_the_stack_alone(
+    template: dict[str, Any],
+) -> None:
+    """An audit of another connection, or by hand of one instance, must not end an alarm of this one."""
     raw = template["Resources"]
-    of_connection = {
+    own = [{"Name": "connection", "Value": {"Ref": "Connection"}}, {"Name": "schedule", "Value": "nightly"}]
+    of_schedule = {
         name
         for name, each in raw.items()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-        and {"Name": "connection", "Value": {"Ref": "Connection"}} in next(dimensions_of(each["Properties"]))
+        if each["Type"] == "AWS::CloudWatch::Alarm" and next(dimensions_of(each["Properties"]))[1:] == own
     }
-    assert of_connection == {
+    assert of_schedule == {
         *("AuditMissingAlarm", "InstancesUncoveredAlarm", "OldestBackupAgeAlarm", "PruneMissingAlarm"),
     }
 

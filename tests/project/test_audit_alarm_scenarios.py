@@ -44,12 +44,13 @@ def test_audits_that_find_the_same_each_time_are_one_notification(
     assert states_of(alarms[name], published, hours=30) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
+@pytest.mark.parametrize("other", [{"connection": "other"}, {"schedule": "by-hand"}], ids=["connection", "schedule"])
 @pytest.mark.parametrize("name", BREACHING)
-def test_a_good_audit_of_another_connection_ends_no_alarm(
-    published: Published, alarms: dict[str, Any], name: str
+def test_a_good_audit_of_another_connection_or_schedule_ends_no_alarm(
+    published: Published, alarms: dict[str, Any], name: str, other: dict[str, str]
 ) -> None:
     published.audit(RUN + MINUTE, **BREACHING[name])
-    published.audit(RUN + HOUR, connection="other")
+    published.audit(RUN + HOUR, **other)
     assert states_of(alarms[name], published, hours=8) == ["INSUFFICIENT_DATA", "ALARM"]
 
 
@@ -96,7 +97,9 @@ def test_no_audit_is_an_alarm_after_26_hours(published: Published, goes_off: Fir
 
 
 @pytest.mark.parametrize(
-    "found", [{"audited": 0}, {"connection": "other"}], ids=["of no instance", "of another connection"]
+    "found",
+    [{"audited": 0}, {"connection": "other"}, {"schedule": "other"}],
+    ids=["of no instance", "of another connection", "of another schedule"],
 )
 def test_audits_that_audit_nothing_of_the_stacks_connection_are_missing_ones(
     published: Published, goes_off: Fires, found: dict[str, Any]
@@ -126,8 +129,8 @@ def test_a_prune_each_day_is_no_alarm(published: Published, goes_off: Fires) -> 
 
 @pytest.mark.parametrize(
     "found",
-    [None, {"kept": 0}, {"connection": "other"}],
-    ids=["none at all", "none that keeps a backup", "only of another connection"],
+    [None, {"kept": 0}, {"connection": "other"}, {"schedule": "other"}],
+    ids=["none at all", "none that keeps a backup", "only of another connection", "only of another schedule"],
 )
 def test_a_week_without_a_prune_is_an_alarm(
     published: Published, goes_off: Fires, found: dict[str, Any] | None

@@ -67,7 +67,7 @@ class AuditReporter(Reporter):
             values[Metric.INSTANCES_UNCOVERED] = coverage.uncovered + len(coverage.not_found)
         if (age := coverage.oldest_age) is not None:
             values[Metric.OLDEST_BACKUP_AGE] = age.total_seconds()
-        self._metrics.emit(values, summary)
+        self._metrics.emit(values, summary, by_schedule=True)
 
 
 def _fields(one: InstanceCoverage) -> dict[str, object]:

@@ -60,10 +60,11 @@ class Metrics:
         """Let a connection be a dimension from now on: it exists, and is not an invention of whoever sent a message."""
         self._connections.add(connection)
 
-    def emit(self, values: Mapping[Metric, float], log_fields: Mapping[str, Any]) -> None:
+    def emit(self, values: Mapping[Metric, float], log_fields: Mapping[str, Any], *, by_schedule: bool = False) -> None:
         """Emit values under each set of dimensions: the service, the connection and perhaps the instance.
 
-        A connection that was not allowed is no dimension: each would be a custom metric, which costs money.
+        A connection that was not allowed is no dimension: each would be a custom metric, which costs money. With
+        `by_schedule` the schedule is one too, where there is one.
         """
         metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
         for metric, value in values.items():
@@ -73,6 +74,8 @@ class Metrics:
             instance_id = log_fields.get("instance_id")
             if instance_id and self._per_instance:
                 metrics.add_dimensions(service=self._service, connection=connection, instance_id=instance_id)
+            if by_schedule and (schedule := log_fields.get("schedule")):
+                metrics.add_dimensions(service=self._service, connection=connection, schedule=schedule)
         metrics.flush_metrics()
 
     def emit_of_function(self, metric: Metric, *, function: str, at: datetime) -> None:

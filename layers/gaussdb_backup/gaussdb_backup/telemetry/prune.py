@@ -61,7 +61,7 @@ class PruneReporter(Reporter):
             Metric.DELETIONS_FAILED: summary["failed"],
             Metric.PRUNE_REFUSED: 1 if summary["refused"] else 0,
         }
-        self._metrics.emit(values, fields)
+        self._metrics.emit(values, fields, by_schedule=True)
 
     def _fields_of(self, backup: Backup) -> dict[str, Any]:
         return {**self._log_fields, "instance_id": backup.instance_id, **backup_fields(backup)}
