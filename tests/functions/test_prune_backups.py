@@ -172,6 +172,16 @@ def test_a_project_that_suddenly_lists_no_instance_deletes_nothing_and_alarms(de
     assert len(names(deployment)) == 5
 
 
+def test_an_inventory_of_which_a_part_is_not_listed_deletes_nothing(deployment: Deployment) -> None:
+    """The others would be pruned as instances that are gone, by the name that they once had, and without their tags."""
+    deployment.cloud.add_backups(*(past(id_, day) for id_ in (ORDERS, STOCK) for day in range(5)))
+    body = json.dumps({"instances": [{"id": ORDERS, "name": "orders"}], "total_count": 3})
+    deployment.cloud.add_fault(Fault(operation="instances", status=200, body=body))
+    with pytest.raises(TryLater, match="list instances: 1 of 3 records are listed"):
+        deployment.invoke("prune_backups", prune(include_orphans=True))
+    assert len(names(deployment)) == 10
+
+
 @pytest.mark.parametrize("pages_read", [0, 1, 2])
 def test_a_backup_list_that_fails_before_its_end_deletes_nothing(deployment: Deployment, pages_read: int) -> None:
     deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(250)))
