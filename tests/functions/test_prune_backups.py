@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
+from local.aws_emulator import Context
 from local.gaussdb_emulator import Fault, PastBackup
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
@@ -272,6 +274,20 @@ def test_what_is_being_deleted_already_is_no_failure(deployment: Deployment) -> 
     assert deployment.count("DeletionsFailed") == 0
     deployment.cloud.advance(timedelta(minutes=10))
     assert deployment.invoke("prune_backups", prune())["counts"]["deferred"] == 0
+
+
+def test_two_prunes_at_once_delete_what_one_does(deployment: Deployment) -> None:
+    deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(122)))
+    with deployment.collecting_output():
+        app = deployment.app("prune_backups")
+        app.dependencies()
+        with ThreadPoolExecutor(2) as pool:
+            responses = list(pool.map(lambda _: app.handler(prune(), Context()), range(2)))
+    ids = [one["backup_id"] for response in responses for one in response["deleted"]]
+    assert (len(ids), len(set(ids))) == (120, 120)
+    assert [len(response["failed"]) for response in responses] == [0, 0]
+    assert sum(len(response["deferred"]) for response in responses) == 120
+    assert names(deployment) == ["nightly-0", "nightly-1"]
 
 
 def test_what_is_gone_already_counts_as_deleted(deployment: Deployment) -> None:

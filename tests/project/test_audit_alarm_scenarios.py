@@ -11,7 +11,10 @@ from tests.helpers.published_metrics import DAY, HOUR, MINUTE, Published
 from tests.project.conftest import Fires
 
 QUARTERS = {"every": 15 * MINUTE}
-AGE = {"InstancesUncoveredAlarm": {"uncovered": 1}, "OldestBackupAgeAlarm": {"age": 53 * HOUR}}
+AGE: dict[str, dict[str, Any]] = {
+    "InstancesUncoveredAlarm": {"uncovered": 1},
+    "OldestBackupAgeAlarm": {"age": 53 * HOUR},
+}
 """Alarms that keep their state, and what an audit finds that sets them: the age may be 52 hours, twice the default."""
 
 

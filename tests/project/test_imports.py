@@ -32,7 +32,7 @@ OF_EVERY_FUNCTION = {
 QUEUES = {"aws.messages", "aws.queues"}
 PRUNE_PLANS = {
     *("domain.coverage", "domain.drill", "domain.durations", "domain.keep_rules", "domain.prune", "domain.retention"),
-    *("domain.selection", "domain.tracking"),
+    *("domain.response_size", "domain.selection", "domain.tracking"),
 }
 """What foresees and what makes deletions; an audit does the former."""
 OF_ONE_FUNCTION = {
