@@ -61,11 +61,17 @@ class GaussDBApi:
         self._caller = Caller(source, session, deadline=deadline, circuit_breaker=circuit_breaker, sleep=sleep)
         self._on_odd_records = on_odd_records
         self._max_pages = max_pages
+        self._odd_records: dict[str, int] = {}
 
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
         return self._session.clock_skew
+
+    @property
+    def odd_records(self) -> Mapping[str, int]:
+        """How many records of the lists that were read so far were left out, by operation; none: no entry."""
+        return self._odd_records
 
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
         """Start a manual backup. After an ambiguous failure list the backups before this is called again."""
@@ -190,10 +196,15 @@ class GaussDBApi:
             request.operation,
             lambda offset: self._read_page(request, key, offset=offset),
             parse=parse,
-            on_odd_records=self._on_odd_records,
+            on_odd_records=self._note_odd_records,
             max_pages=self._max_pages,
             whole=whole,
         )
+
+    def _note_odd_records(self, *, operation: str, records: int, problem: str) -> None:
+        self._odd_records[operation] = records
+        if self._on_odd_records:
+            self._on_odd_records(operation=operation, records=records, problem=problem)
 
     def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> Page:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}

@@ -31,6 +31,10 @@ AUTOMATIC_SPAN = timedelta(days=2)
 class AuditApi(Protocol):
     """The calls of the API that an audit needs. None of them changes anything."""
 
+    @property
+    def odd_records(self) -> Mapping[str, int]:
+        """How many records of the lists were left out, since they have no id that can be read, by operation."""
+
     def list_instances(self, *, whole: bool) -> Iterable[Instance]:
         """List the instances of the project; it is an error where these are not all."""
 
@@ -118,6 +122,7 @@ def audit_backups(
     decisions, refusals = _catch_up(audit, measured, inventory, queue)
     reporter.catch_up_decided(decisions, refusals)
     protected, remarks = _read_protection(audit, measured, api, deadline.within(PROTECTION_TIME))
+    remarks += [f"{number} records of {name} cannot be read" for name, number in api.odd_records.items()]
     coverage = _make_coverage(audit, protected, inventory, manual, started_at)
     next_prune = _foresee_prune(audit, inventory, listed, started_at)
     sent = [one.instance_id for one in decisions if one.request and one.instance_id not in refusals]
