@@ -135,6 +135,32 @@ def test_a_total_that_is_too_large_costs_one_call() -> None:
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("listed", "total", "is_whole"), [(3, 3, True), (3, 2, True), (3, None, True), (3, 4, False), (0, 1, False)]
+)
+def test_a_whole_list_is_an_error_where_its_total_has_more(listed: int, total: int | None, *, is_whole: bool) -> None:
+    """Each page is the same one, so it shows nothing new before the total is reached."""
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        return page([{"id": str(index)} for index in range(listed)], total=total, key="instances")
+
+    assert len(list(serve(respond).list_instances())) == listed
+    if is_whole:
+        assert len(list(serve(respond).list_instances(whole=True))) == listed
+    else:
+        with pytest.raises(TryLater, match=f"list instances: {listed} of {total} records are listed"):
+            list(serve(respond).list_instances(whole=True))
+
+
+def test_records_without_an_id_are_none_that_a_whole_list_lacks() -> None:
+    """One strange instance must not cost the others their audit."""
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        return page([{"id": "a"}, {"id": None}, {"id": "b"}], total=3, key="instances")
+
+    assert [one.id for one in serve(respond).list_instances(whole=True)] == ["a", "b"]
+
+
 @pytest.mark.parametrize("total", [None, 1000])
 def test_a_full_page_of_repeats_is_an_error_after_two_calls(total: int | None) -> None:
     calls: list[int] = []

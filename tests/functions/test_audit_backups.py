@@ -362,6 +362,29 @@ def test_a_list_that_fails_requests_and_reports_nothing(deployment: Deployment) 
     assert [r["message"] for r in deployment.records if r["level"] == "ERROR"] == ["audit failed"]
 
 
+def test_an_inventory_of_which_a_part_is_not_listed_is_no_audit_of_the_rest(deployment: Deployment) -> None:
+    """By their number there are three, of which one is listed: the others would look covered."""
+    cover_all(deployment)
+    body = json.dumps({"instances": [{"id": ORDERS, "name": "orders"}], "total_count": 3})
+    deployment.cloud.add_fault(Fault(operation="instances", status=200, body=body))
+    with pytest.raises(TryLater, match="list instances: 1 of 3 records are listed"):
+        deployment.invoke("audit_backups", audit(catch_up=True))
+    assert deployment.metrics[-1]["InvocationFailed"] == [1]
+    assert deployment.count("InstancesAudited") == 0
+    assert requests(deployment) == []
+
+
+def test_an_instance_whose_id_cannot_be_read_is_remarked(deployment: Deployment) -> None:
+    """It may have no backup at all, and the page shows each of the others as covered."""
+    cover_all(deployment)
+    listed = [{"id": ORDERS, "name": "orders"}, {"id": None, "name": "billing"}]
+    body = json.dumps({"instances": listed, "total_count": 2})
+    deployment.cloud.add_fault(Fault(operation="instances", status=200, body=body))
+    response = deployment.invoke("audit_backups", audit(read_protection=False))
+    assert response["audited"] == 1
+    assert response["remarks"] == ["1 records of list instances cannot be read"]
+
+
 def test_refused_credentials_are_reported_as_an_unusable_connection(deployment: Deployment) -> None:
     deployment.put_secret(secret_key="hush-hush-wrong")
     with pytest.raises(CredentialsRefused):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gaussdb_backup.errors import CredentialsRefused, InvalidRequest, TryLater
 from local import gaussdb_emulator
+from local.aws_emulator import Context
 from local.gaussdb_emulator import Fault, PastBackup
 from tests.helpers.deployment import Deployment
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
@@ -180,6 +182,16 @@ def test_a_project_that_suddenly_lists_no_instance_deletes_nothing_and_alarms(de
     assert len(names(deployment)) == 5
 
 
+def test_an_inventory_of_which_a_part_is_not_listed_deletes_nothing(deployment: Deployment) -> None:
+    """The others would be pruned as instances that are gone, by the name that they once had, and without their tags."""
+    deployment.cloud.add_backups(*(past(id_, day) for id_ in (ORDERS, STOCK) for day in range(5)))
+    body = json.dumps({"instances": [{"id": ORDERS, "name": "orders"}], "total_count": 3})
+    deployment.cloud.add_fault(Fault(operation="instances", status=200, body=body))
+    with pytest.raises(TryLater, match="list instances: 1 of 3 records are listed"):
+        deployment.invoke("prune_backups", prune(include_orphans=True))
+    assert len(names(deployment)) == 10
+
+
 @pytest.mark.parametrize("pages_read", [0, 1, 2])
 def test_a_backup_list_that_fails_before_its_end_deletes_nothing(deployment: Deployment, pages_read: int) -> None:
     deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(250)))
@@ -270,6 +282,20 @@ def test_what_is_being_deleted_already_is_no_failure(deployment: Deployment) -> 
     assert deployment.count("DeletionsFailed") == 0
     deployment.cloud.advance(timedelta(minutes=10))
     assert deployment.invoke("prune_backups", prune())["counts"]["deferred"] == 0
+
+
+def test_two_prunes_at_once_delete_what_one_does(deployment: Deployment) -> None:
+    deployment.cloud.add_backups(*(past(ORDERS, day / 10, name=f"nightly-{day}") for day in range(122)))
+    with deployment.collecting_output():
+        app = deployment.app("prune_backups")
+        app.dependencies()
+        with ThreadPoolExecutor(2) as pool:
+            responses = list(pool.map(lambda _: app.handler(prune(), Context()), range(2)))
+    ids = [one["backup_id"] for response in responses for one in response["deleted"]]
+    assert (len(ids), len(set(ids))) == (120, 120)
+    assert [len(response["failed"]) for response in responses] == [0, 0]
+    assert sum(len(response["deferred"]) for response in responses) == 120
+    assert names(deployment) == ["nightly-0", "nightly-1"]
 
 
 def test_what_is_gone_already_counts_as_deleted(deployment: Deployment) -> None:

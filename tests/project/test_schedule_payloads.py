@@ -164,6 +164,8 @@ def test_the_rules_that_the_parameter_is_for_are_admitted_and_are_those_of_the_p
         ('{"within": ""}', False),
         ('{"daily": 7, "name_prefix": ""}', False),
         ('{"daily": 7, "daily": 1}', False),
+        ('{"daily": 0, "weekly": 9999}', True),
+        ('{"daily": 07}', False),
         ('{"daily": 7, "weekly": 5,\n"daily" : 7}', False),
         ('{"within_daily": "1y", "daily": 7, "within": "2d"}', True),
         ('{"daily": 7}, "all_names": true, "x": {}', False),

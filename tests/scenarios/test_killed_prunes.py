@@ -38,8 +38,8 @@ class KilledApi:
             raise Crash
         return result
 
-    def list_instances(self) -> Any:
-        return self._call("list_instances")
+    def list_instances(self, *, whole: bool) -> Any:
+        return self._call("list_instances", whole=whole)
 
     def list_backups(self, **options: Any) -> Any:
         return self._call("list_backups", **options)
@@ -178,8 +178,8 @@ def test_two_prunes_at_the_same_time_delete_what_one_would() -> None:
     class Interleaved:
         inner = make_api(cloud)
 
-        def list_instances(self) -> Any:
-            return self.inner.list_instances()
+        def list_instances(self, *, whole: bool) -> Any:
+            return self.inner.list_instances(whole=whole)
 
         def list_backups(self, **options: Any) -> Any:
             listed = list(self.inner.list_backups(**options))

@@ -79,11 +79,11 @@ def test_the_state_of_an_instance_and_its_reason(backups: list[Backup], state: s
     assert (measured.state, measured.reason) == (state, reason)
 
 
-def test_backups_that_never_end_are_late_though_another_is_made_each_night() -> None:
+def test_backups_that_never_end_are_late_though_another_is_made_each_day() -> None:
     """Such as after the API gives its good status another name. None is requested while one is being made."""
-    nights = [backup(4 + 24 * night, "SUCCESS") for night in range(9)]
-    measured = measure_instance(INSTANCE, [backup(220), *nights], BY)
-    assert (measured.state, measured.building_since) == ("late", nights[0].begin_time)
+    daily = [backup(4 + 24 * day, "SUCCESS") for day in range(9)]
+    measured = measure_instance(INSTANCE, [backup(220), *daily], BY)
+    assert (measured.state, measured.building_since) == ("late", daily[0].begin_time)
 
 
 @pytest.mark.parametrize(

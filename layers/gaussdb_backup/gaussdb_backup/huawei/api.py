@@ -61,11 +61,17 @@ class GaussDBApi:
         self._caller = Caller(source, session, deadline=deadline, circuit_breaker=circuit_breaker, sleep=sleep)
         self._on_odd_records = on_odd_records
         self._max_pages = max_pages
+        self._odd_records: dict[str, int] = {}
 
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
         return self._session.clock_skew
+
+    @property
+    def odd_records(self) -> Mapping[str, int]:
+        """How many records of the lists that were read so far were left out, by operation; none: no entry."""
+        return self._odd_records
 
     def create_backup(self, *, instance_id: str, name: str, description: str | None = None) -> CreatedBackup:
         """Start a manual backup. After an ambiguous failure list the backups before this is called again."""
@@ -142,12 +148,17 @@ class GaussDBApi:
         return result
 
     def list_instances(
-        self, *, instance_id: str | None = None, name: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        *,
+        instance_id: str | None = None,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        whole: bool = False,
     ) -> Iterator[Instance]:
         """List instances; a page is requested when it is needed.
 
         `name` is exact, or with a leading `*` a part of a name; all `tags` must be present. What cannot be read of a
-        record is not known; one without an id is left out.
+        record is not known; one without an id is left out. A `whole` list is an error where its total has more.
         """
         filters = {
             "id": instance_id,
@@ -156,7 +167,7 @@ class GaussDBApi:
         }
         parameters = {key: value for key, value in filters.items() if value is not None}
         request = ApiRequest("list instances", "GET", "/instances", "v3", parameters=parameters)
-        return self._list(request, "instances", Instance.model_validate)
+        return self._list(request, "instances", Instance.model_validate, whole=whole)
 
     def show_vault_lock(self, instance_id: str) -> VaultLock | None:
         """Return the vault lock of an instance's backups; `None` where the API does not return one that can be read.
@@ -178,14 +189,22 @@ class GaussDBApi:
             raise _unusable(request, response, "is malformed")
         return Protection.model_validate(content)
 
-    def _list[T](self, request: ApiRequest, key: str, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
+    def _list[T](
+        self, request: ApiRequest, key: str, parse: Callable[[Mapping[str, Any]], T], *, whole: bool = False
+    ) -> Iterator[T]:
         return read_list(
             request.operation,
             lambda offset: self._read_page(request, key, offset=offset),
             parse=parse,
-            on_odd_records=self._on_odd_records,
+            on_odd_records=self._note_odd_records,
             max_pages=self._max_pages,
+            whole=whole,
         )
+
+    def _note_odd_records(self, *, operation: str, records: int, problem: str) -> None:
+        self._odd_records[operation] = records
+        if self._on_odd_records:
+            self._on_odd_records(operation=operation, records=records, problem=problem)
 
     def _read_page(self, request: ApiRequest, key: str, *, offset: int) -> Page:
         parameters = {**request.parameters, "offset": str(offset), "limit": str(PAGE_SIZE)}

@@ -70,6 +70,7 @@ def read_list[T](
     parse: Callable[[Mapping[str, Any]], T],
     on_odd_records: OddRecordsHook | None = None,
     max_pages: int = MAX_PAGES,
+    whole: bool = False,
 ) -> Iterator[T]:
     """Yield the records of all pages, each once; a page is read, by its offset, when it is needed.
 
@@ -78,7 +79,8 @@ def read_list[T](
 
     A page that does not begin with a record that was seen before has moved, since records in front of it were
     deleted: it is read again from further in front. The order of what stays must not change. Raises `TryLater` for a
-    list that moves again and again, that repeats itself, or that has too many pages or bytes.
+    list that moves again and again, that repeats itself, or that has too many pages or bytes; a `whole` list also where
+    its end shows fewer records than its total.
     """
     position, odd = _Position(), _OddRecords()
     try:
@@ -97,6 +99,8 @@ def read_list[T](
                 raise _error(operation, f"none of the page's {odd.count} records can be read ({odd.problem})")
             yield from map(parse, fresh.values())
             if _is_last(page, position, has_fresh=bool(fresh)):
+                if whole and page.total is not None and page.total > len(position.seen) + odd.count:
+                    raise _error(operation, f"{len(position.seen)} of {page.total} records are listed")
                 return
             if not fresh and not position.is_reread and any(map(_id_of, page.records)):
                 _check_complete(operation, page, position)

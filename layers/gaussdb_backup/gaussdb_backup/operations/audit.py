@@ -1,6 +1,6 @@
 """Compare the inventory with the backups: report how each instance is covered, and close the gaps."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -37,8 +37,12 @@ AUTOMATIC_SPAN = timedelta(days=2)
 class AuditApi(ProtectionApi, Protocol):
     """The calls of the API that an audit needs. None of them changes anything."""
 
-    def list_instances(self) -> Iterable[Instance]:
-        """List the instances of the project."""
+    @property
+    def odd_records(self) -> Mapping[str, int]:
+        """How many records of the lists were left out, since they have no id that can be read, by operation."""
+
+    def list_instances(self, *, whole: bool) -> Iterable[Instance]:
+        """List the instances of the project; it is an error where these are not all."""
 
     def list_backups(
         self, *, backup_type: str, begin_time: datetime | None = None, with_instance_names: bool = False
@@ -108,7 +112,7 @@ def audit_backups(
         update={
             "unselected": tuple(unselected),
             "catch_up": tuple(one.instance_id for one in decisions if one.request and one.instance_id not in refusals),
-            "remarks": (*_remark_on_names(audit), *remarks),
+            "remarks": (*_remark(audit, api), *remarks),
         }
     )
     coverage = _deliver(coverage, reports, event_bus, reporter)
@@ -132,7 +136,7 @@ class _Lists:
 
 
 def _read_lists(audit: Audit, api: AuditApi, now: Callable[[], datetime]) -> _Lists:
-    inventory = list(api.list_instances())
+    inventory = list(api.list_instances(whole=True))
     manual = list(api.list_backups(backup_type="manual", with_instance_names=True))
     span = max(timedelta(days=audit.days), timedelta(hours=audit.max_age_hours) + AUTOMATIC_SPAN)
     since = now() - span
@@ -165,8 +169,11 @@ def _decide_catch_up(
     return decide(audit.catch_up_plan(gaps), inventory)
 
 
-def _remark_on_names(audit: Audit) -> list[str]:
-    return [NAMES_NOT_UNIQUE] if audit.catch_up and not shows_hour(audit.name_template) else []
+def _remark(audit: Audit, api: AuditApi) -> Iterator[str]:
+    if audit.catch_up and not shows_hour(audit.name_template):
+        yield NAMES_NOT_UNIQUE
+    for operation, records in api.odd_records.items():
+        yield f"{records} records of {operation} cannot be read"
 
 
 def _make_coverage(audit: Audit, lists: _Lists, measured: Sequence[InstanceCoverage]) -> Coverage:

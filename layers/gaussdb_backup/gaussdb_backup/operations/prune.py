@@ -25,8 +25,8 @@ type Problems = Mapping[str, tuple[str, str]]
 class PruneApi(Protocol):
     """The calls of the API that a prune needs."""
 
-    def list_instances(self) -> Iterable[Instance]:
-        """List the instances of the project."""
+    def list_instances(self, *, whole: bool) -> Iterable[Instance]:
+        """List the instances of the project; it is an error where these are not all."""
 
     def list_backups(self, *, backup_type: str, with_instance_names: bool) -> Iterable[Backup]:
         """List the backups of the project."""
@@ -145,7 +145,7 @@ def prune_backups(
     raises for the lists; a deletion that fails is in the result.
     """
     reporter.add(**prune.log_fields)
-    instances = list(api.list_instances())
+    instances = list(api.list_instances(whole=True))
     backups = list(api.list_backups(backup_type="manual", with_instance_names=True))
     plan = plan_prune(prune, select=prune.select, zone=prune.zone, instances=instances, backups=backups, now=now())
     reporter.instances_not_found(plan.not_found)
