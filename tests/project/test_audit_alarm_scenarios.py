@@ -47,7 +47,7 @@ def test_audits_that_find_the_same_each_time_are_one_notification(
 @pytest.mark.parametrize("other", [{"connection": "other"}, {"schedule": "by-hand"}], ids=["connection", "schedule"])
 @pytest.mark.parametrize("name", BREACHING)
 def test_a_good_audit_of_another_connection_or_schedule_ends_no_alarm(
-    published: Published, alarms: dict[str, Any], name: str, other: dict[str, str]
+    published: Published, alarms: dict[str, Any], name: str, other: dict[str, Any]
 ) -> None:
     published.audit(RUN + MINUTE, **BREACHING[name])
     published.audit(RUN + HOUR, **other)
