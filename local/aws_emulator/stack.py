@@ -124,7 +124,7 @@ class Stack:
     @property
     def _aliases(self) -> dict[str, str]:
         """The aliases that SAM adds, by the logical ids that it gives them."""
-        alias = self.template["Globals"]["Function"]["AutoPublishAlias"]
+        alias = self.template.get("Globals", {}).get("Function", {}).get("AutoPublishAlias")
         functions = [name for name, each in self.template["Resources"].items() if each["Type"] == FUNCTION]
         return {
             f"{name}Alias{alias}": f"{self.resources[name]}:{alias}" for name in functions if name in self.resources
