@@ -125,7 +125,8 @@ class Stack:
     def _aliases(self) -> dict[str, str]:
         """The aliases that SAM adds, by the logical ids that it gives them."""
         alias = self.template.get("Globals", {}).get("Function", {}).get("AutoPublishAlias")
-        functions = [name for name, each in self.template["Resources"].items() if each["Type"] == FUNCTION]
+        resources = self.template.get("Resources", {})
+        functions = [name for name, each in resources.items() if each["Type"] == FUNCTION]
         return {
             f"{name}Alias{alias}": f"{self.resources[name]}:{alias}" for name in functions if name in self.resources
         }
