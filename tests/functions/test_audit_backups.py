@@ -211,6 +211,7 @@ def test_the_instance_of_a_drill_is_none_that_must_be_covered(deployment: Deploy
     deployment.cloud.add_instances(gaussdb_emulator.Instance(id=f"{0xD5:032x}in07", name="drill-orders", tags=tags))
     response = deployment.invoke("audit_backups", audit(catch_up=True))
     assert (response["audited"], response["unselected"], response["catch_up"]) == (3, [], [])
+    assert response["remarks"] == ["not audited, by the tag of a restore drill: drill-orders (1 in all)"]
 
 
 def test_automatic_backups_count_only_where_the_audit_counts_them(deployment: Deployment) -> None:
@@ -382,7 +383,7 @@ def test_an_instance_whose_id_cannot_be_read_is_remarked(deployment: Deployment)
     deployment.cloud.add_fault(Fault(operation="instances", status=200, body=body))
     response = deployment.invoke("audit_backups", audit(read_protection=False))
     assert response["audited"] == 1
-    assert response["remarks"] == ["1 records of list instances cannot be read"]
+    assert response["remarks"] == ["records of list instances that cannot be read: 1"]
 
 
 def test_refused_credentials_are_reported_as_an_unusable_connection(deployment: Deployment) -> None:

@@ -172,6 +172,7 @@ def _emit_prune(reporter: Any) -> None:
         if isinstance(error, GaussDBBackupError):
             reporter.deletions_stopped(error)
     reporter.instances_not_found(["0a1b2c3d4e5f60718293a4b5c6d7e8f9in07"])
+    reporter.deletion_requested([BACKUP.id])
     reporter.pruned(retention.Decision(BACKUP, keep=False, reasons=()))
     reporter.deletion_deferred(BACKUP, error_code="DBS.201208", error_message="it is being deleted")
     reporter.deletion_failed(BACKUP, error_code="DBS.201204", error_message="an automatic backup")

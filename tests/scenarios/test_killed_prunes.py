@@ -55,6 +55,7 @@ class KilledReporter:
     ends_at: int = 0
     reports: int = 0
     pruned_ids: list[str] = field(default_factory=list)
+    requested_ids: set[str] = field(default_factory=set)
 
     def _report(self) -> None:
         self.reports += 1
@@ -64,6 +65,10 @@ class KilledReporter:
     def add(self, **log_fields: object) -> None: ...
 
     def instances_not_found(self, instance_ids: Any) -> None: ...
+
+    def deletion_requested(self, backup_ids: Sequence[str]) -> None:
+        self.requested_ids.update(backup_ids)
+        self._report()
 
     def pruned(self, decision: Any) -> None:
         self.pruned_ids.append(decision.backup.id)
@@ -156,6 +161,16 @@ def test_killed_at_a_report_and_run_again_it_deletes_what_the_plan_named(report:
         run(cloud, clock, reporter=KilledReporter(ends_at=report))
     run(cloud, clock)
     assert existing(cloud, clock) == everything - named
+
+
+@pytest.mark.parametrize("call", [3, 4, 5])
+def test_killed_right_after_a_deletion_each_backup_that_is_gone_was_named_before(call: int) -> None:
+    everything, _ = planned()
+    cloud, clock = make_project()
+    reporter = KilledReporter()
+    with pytest.raises(Crash):
+        run(cloud, clock, api=KilledApi(make_api(cloud), call, is_before=False), reporter=reporter)
+    assert everything - existing(cloud, clock) == reporter.requested_ids
 
 
 def test_run_again_at_once_it_finds_what_is_being_deleted_and_fails_for_none() -> None:

@@ -30,6 +30,8 @@ NAMES_NOT_UNIQUE = (
     "nothing is requested to catch up: name_template does not show the hour of scheduled_time, so the name would be "
     "that of the day's other backup; add %H%M to it"
 )
+MAX_NAMED = 10
+"""Instances that a remark names."""
 AUTOMATIC_SPAN = timedelta(days=2)
 """How much further back than the age that a good backup may have automatic backups are listed."""
 
@@ -112,7 +114,7 @@ def audit_backups(
         update={
             "unselected": tuple(unselected),
             "catch_up": tuple(one.instance_id for one in decisions if one.request and one.instance_id not in refusals),
-            "remarks": (*_remark(audit, api), *remarks),
+            "remarks": (*_remark(audit, lists, api), *remarks),
         }
     )
     coverage = _deliver(coverage, reports, event_bus, reporter)
@@ -169,11 +171,13 @@ def _decide_catch_up(
     return decide(audit.catch_up_plan(gaps), inventory)
 
 
-def _remark(audit: Audit, api: AuditApi) -> Iterator[str]:
+def _remark(audit: Audit, lists: _Lists, api: AuditApi) -> Iterator[str]:
     if audit.catch_up and not shows_hour(audit.name_template):
         yield NAMES_NOT_UNIQUE
+    if drills := [one.name or one.id for one in lists.inventory if is_drill(one)]:
+        yield f"not audited, by the tag of a restore drill: {', '.join(drills[:MAX_NAMED])} ({len(drills)} in all)"
     for operation, records in api.odd_records.items():
-        yield f"{records} records of {operation} cannot be read"
+        yield f"records of {operation} that cannot be read: {records}"
 
 
 def _make_coverage(audit: Audit, lists: _Lists, measured: Sequence[InstanceCoverage]) -> Coverage:

@@ -51,6 +51,9 @@ class Reporter(Protocol):
     def instances_not_found(self, instance_ids: Iterable[str]) -> None:
         """Report ids that were selected, and that the project does not have."""
 
+    def deletion_requested(self, backup_ids: Sequence[str]) -> None:
+        """Report the backups of a call that deletes, before it is made."""
+
     def pruned(self, decision: Decision) -> None:
         """Report that a backup is deleted."""
 
@@ -174,6 +177,7 @@ def _delete(prune: Prune, plan: PrunePlan, api: PruneApi, reporter: Reporter) ->
     while pending:
         batch = pending.popleft()
         by_id = {decision.backup.id: decision for decision in batch}
+        reporter.deletion_requested(list(by_id))
         try:
             result = _delete_batch(list(by_id), api)
         except GaussDBBackupError as error:

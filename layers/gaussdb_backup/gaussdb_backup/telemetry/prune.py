@@ -1,6 +1,6 @@
 """What `prune_backups` reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gaussdb_backup.domain.models import Backup
@@ -25,6 +25,11 @@ class PruneReporter(Reporter):
         self._logger.error("prune failed", extra=to_json(fields))
         if isinstance(error, FixRequest):
             self._metrics.emit({Metric.PRUNE_REFUSED: 1}, fields)
+
+    def deletion_requested(self, backup_ids: Sequence[str]) -> None:
+        """Report a call that deletes before it is made: after a kill, this names what may be gone."""
+        fields = {**self._log_fields, "backups": len(backup_ids), "backup_ids": list(backup_ids)}
+        self._logger.info("deletion requested", extra=to_json(fields))
 
     def pruned(self, decision: Decision) -> None:
         """Report that a backup is deleted. No rule keeps it, or it failed."""
