@@ -9,17 +9,8 @@ from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from gaussdb_backup.domain.coverage import (
-    Coverage,
-    Day,
-    InstanceCoverage,
-    NextPrune,
-    PlannedDeletion,
-    State,
-    Yardstick,
-    find_orphans,
-    measure_instances,
-)
+from gaussdb_backup.domain.coverage import Coverage, Day, InstanceCoverage, NextPrune, PlannedDeletion, State
+from gaussdb_backup.domain.instance_coverage import Yardstick, find_orphans, measure_instances
 from gaussdb_backup.domain.models import Backup, BackupStatus, Instance, Protection, VaultLock
 
 AUDITED_AT = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)

@@ -33,7 +33,15 @@ QUEUES = {"aws.messages", "aws.queues"}
 SENDING = {"domain.plan", "domain.selection", "operations.requests"}
 """What a plan and an audit that catches up send requests with."""
 PRUNE_PLANS = {
-    *("domain.coverage", "domain.drill", "domain.durations", "domain.keep_rules", "domain.prune", "domain.retention"),
+    *(
+        "domain.coverage",
+        "domain.drill",
+        "domain.instance_coverage",
+        "domain.durations",
+        "domain.keep_rules",
+        "domain.prune",
+        "domain.retention",
+    ),
     *("domain.response_size", "domain.selection", "domain.tracking"),
 }
 """What foresees and what makes deletions; an audit does the former."""

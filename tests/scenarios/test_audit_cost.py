@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gaussdb_backup.domain.audit import parse_audit
-from gaussdb_backup.domain.coverage import find_orphans, measure_instances
+from gaussdb_backup.domain.instance_coverage import find_orphans, measure_instances
 from gaussdb_backup.domain.models import PAGE_SIZE, Backup, Instance
 from gaussdb_backup.domain.prune import parse_prune, plan_prune
 from gaussdb_backup.huawei.paging import OVERLAP

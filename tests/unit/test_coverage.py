@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.domain.coverage import (
-    Coverage,
-    State,
-    Yardstick,
-    find_orphans,
-    measure_instance,
-    measure_instances,
-)
+from gaussdb_backup.domain.coverage import Coverage, State
 from gaussdb_backup.domain.digest import make_digest
+from gaussdb_backup.domain.instance_coverage import Yardstick, find_orphans, measure_instance, measure_instances
 from gaussdb_backup.domain.models import Backup, Instance
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from gaussdb_backup.domain.backup_request import Run, parse_run
-from gaussdb_backup.domain.coverage import State, Yardstick
+from gaussdb_backup.domain.coverage import State
+from gaussdb_backup.domain.instance_coverage import Yardstick
 from gaussdb_backup.domain.plan import Plan, find_template_problems_of_plan
 from gaussdb_backup.domain.prune import Retention
 from gaussdb_backup.domain.selection import Selection

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from gaussdb_backup.domain.backup_request import Label, Time, TimeZone
-from gaussdb_backup.domain.coverage import group_by_instance
 from gaussdb_backup.domain.drill import is_drill, sources_in_use
+from gaussdb_backup.domain.instance_coverage import group_by_instance
 from gaussdb_backup.domain.models import Backup, Instance
 from gaussdb_backup.domain.retention import Decision, KeepRules, RetentionPolicy, decide
 from gaussdb_backup.domain.selection import Selection

@@ -6,18 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gaussdb_backup.domain.audit import CAUGHT_UP, Audit
-from gaussdb_backup.domain.coverage import (
-    Coverage,
-    InstanceCoverage,
-    NextPrune,
-    PlannedDeletion,
-    State,
-    find_orphans,
-    measure_instances,
-)
+from gaussdb_backup.domain.coverage import Coverage, InstanceCoverage, NextPrune, PlannedDeletion, State
 from gaussdb_backup.domain.deadline import Deadline
 from gaussdb_backup.domain.digest import make_digest
 from gaussdb_backup.domain.drill import is_drill
+from gaussdb_backup.domain.instance_coverage import find_orphans, measure_instances
 from gaussdb_backup.domain.models import Backup, Instance
 from gaussdb_backup.domain.naming import shows_hour
 from gaussdb_backup.domain.plan import Decision, decide
