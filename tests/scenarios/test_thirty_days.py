@@ -17,6 +17,7 @@ from gaussdb_backup.domain.digest import make_digest
 from local.gaussdb_emulator import Instance
 from tests.helpers.scenario import Scenario, start_scenario
 
+pytestmark = pytest.mark.slow
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = datetime(2026, 10, 10, tzinfo=BERLIN)
 DAYS = 30
