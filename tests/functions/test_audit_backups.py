@@ -438,3 +438,5 @@ def test_a_dead_queue_is_reported_and_fails_the_audit_after_all_else(
     with pytest.raises(TryLater, match="did not take 3 of 3 catch-up requests"):
         deployment.invoke("audit_backups", audit(catch_up=True))
     assert deployment.count("InstancesUncovered") == 3
+    finished = next(r for r in deployment.records if r["message"] == "audit finished")
+    assert finished["catch_up"] == 0

@@ -95,6 +95,13 @@ def test_the_newest_good_one_of_each_instance_that_is_or_was_stays(
         assert newest is None or newest.id not in deleted
 
 
+def test_backups_of_the_instance_that_a_drill_made_are_in_no_decision() -> None:
+    """The drill deletes the instance; what somebody backed up of it is an orphan then."""
+    of_drill = [("f" * 32, "nightly-1", hours, "COMPLETED", "manual") for hours in (1, 2, 3)]
+    made, deleted = plan(of_drill, {IDS[0]}, {"include_orphans": True}, drill_of=IDS[1])
+    assert (list(made.decisions), deleted) == ([], set())
+
+
 @given(BACKUPS, INSTANCES, COUNTS | DURATIONS, st.integers(1, 5))
 def test_more_deletions_than_are_allowed_are_refused_and_no_fewer(
     rows: list[tuple[Any, ...]], listed: set[str], keep: dict[str, Any], maximum: int

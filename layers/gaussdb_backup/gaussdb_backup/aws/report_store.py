@@ -32,8 +32,7 @@ class ReportStore:
             return None
         run = coverage.scheduled_time.astimezone(UTC)
         key = f"audit/{coverage.connection}/{coverage.schedule or 'direct'}/{run:%Y%m%dT%H%M%SZ}.html"
-        address = f"s3://{self._bucket}/{key}"
-        page = self._render(coverage.model_copy(update={"report": address}))
+        page = self._render(coverage)
         try:
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8"
@@ -41,4 +40,4 @@ class ReportStore:
         except (BotoCoreError, ClientError) as error:
             text = f"the report bucket did not take the page ({aws_error_code(error)}): audit again to have it stored"
             raise TryLater(text) from error
-        return address
+        return f"s3://{self._bucket}/{key}"
