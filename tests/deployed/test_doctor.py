@@ -38,9 +38,10 @@ def test_a_stack_that_works_but_whose_schedule_is_disabled_needs_somebody(
     done = check(stack)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "the secret is readable and its credentials work" in done.stdout
-    assert "3 active, 3 of them by the alias live" in done.stdout
+    assert "5 active, 5 of them by the alias live" in done.stdout
     assert "3 enabled" in done.stdout
     assert "ScheduleState=ENABLED" in done.stdout
+    assert f"audit: {stack.name}-audit: cron(0 8,14,20 * * ? *) in UTC" in done.stdout
 
 
 def test_a_stack_without_its_secret_names_the_command_that_stores_it(without_secret: DeployedStack) -> None:
