@@ -57,4 +57,5 @@ def test_the_dry_runs_sample_deletes_nothing_and_the_schedules_deletes_what_it_s
     event = sample("prune_backups/schedule") | {"select": {"instance_ids": [instance_id]}, "keep": {"last": 2}}
     done = machine.invoke("PruneBackupsFunction", current({**event, "dry_run": False}))
     assert done.response["deleted"] == shown.response["deleted"]
-    assert [record["message"] for record in done.records] == ["backup pruned"] * 4 + ["prune finished"]
+    messages = [record["message"] for record in done.records]
+    assert messages == ["deletion requested", *["backup pruned"] * 4, "prune finished"]
