@@ -13,9 +13,6 @@ import boto3
 import pytest
 
 from gaussdb_backup.bootstrap.common import Runtime
-from gaussdb_backup.bootstrap.create import for_create
-from gaussdb_backup.bootstrap.dispatch import for_dispatch
-from gaussdb_backup.bootstrap.track import for_track
 from gaussdb_backup.errors import GaussDBBackupError
 from gaussdb_backup.huawei.network import Address, Network, resolve
 from gaussdb_backup.huawei.transport import NetworkTransport
@@ -24,6 +21,7 @@ from local.aws_emulator import Context
 from tests.helpers.canaries import CANARIES, emitted_text, find_canaries
 from tests.helpers.deployment import Deployment, deploy
 from tests.helpers.hostile_server import BEHAVIOURS, ECHOES, dead_address, issues_tokens, serve_hostile
+from tests.helpers.scenario import MAKERS
 from tests.helpers.sqs_event import sqs_batch
 
 SECONDS = 36
@@ -77,12 +75,11 @@ class Stage:
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function, which has to end by itself, with time to spare."""
         app = self.deployment.app(function)
-        make = {"create_backup": for_create, "dispatch_backups": for_dispatch, "track_backups": for_track}[function]
         runtime = Runtime(transport=NetworkTransport(Network(self._resolve)))
         with self.deployment.collecting_output():
-            deps: Any = make(os.environ, logger=app.logger, runtime=runtime)
+            deps: Any = MAKERS[function](os.environ, logger=app.logger, runtime=runtime)
             context = RunningContext(milliseconds_left=SECONDS * 1000)
-            handle = app.handle_request if function == "dispatch_backups" else app.handle_batch
+            handle = app.handle_batch if "Records" in event else app.handle_request
             try:
                 return handle(json.loads(json.dumps(event)), context, deps)
             except Exception as error:
@@ -205,3 +202,27 @@ def test_a_plan_of_a_hostile_connection_ends_in_time_with_an_error_of_ours(
         stage.invoke("dispatch_backups", plan)
     assert stage.deployment.count("UnexpectedError") == 0
     assert stage.deployment.messages("BACKUP_QUEUE_URL") == []
+
+
+@pytest.mark.parametrize(("name", "method"), cases(ECHO, ("is silent", "key")))
+def test_an_audit_of_a_hostile_connection_ends_in_time_and_requests_stores_and_measures_nothing(
+    stage: Stage, name: str, method: str
+) -> None:
+    stage.make_hostile(name, method)
+    audit = {"connection": "hostile", "catch_up": True, "scheduled_time": datetime.now(UTC).isoformat()}
+    with pytest.raises(GaussDBBackupError):
+        stage.invoke("audit_backups", audit)
+    assert stage.deployment.count("UnexpectedError") == 0
+    assert stage.deployment.messages("BACKUP_QUEUE_URL") == []
+    assert boto3.client("s3").list_objects_v2(Bucket="reports")["KeyCount"] == 0
+    assert not [each for each in stage.deployment.metrics if "InstancesAudited" in each]
+
+
+@pytest.mark.parametrize(("name", "method"), cases(ECHO, ("drips headers", "key")))
+def test_a_prune_of_a_hostile_connection_ends_in_time_and_deletes_nothing(stage: Stage, name: str, method: str) -> None:
+    stage.make_hostile(name, method)
+    prune = {"connection": "hostile", "name_prefix": "n", "keep": {"last": 1}, "dry_run": False}
+    with pytest.raises(GaussDBBackupError):
+        stage.invoke("prune_backups", prune)
+    assert stage.deployment.count("UnexpectedError") == 0
+    assert not [each for each in stage.deployment.records if each["message"] == "deletion requested"]

@@ -30,7 +30,7 @@ OF_EVERY_FUNCTION = {
     *("telemetry.log_fields", "telemetry.logger", "telemetry.metrics", "telemetry.reporter"),
 }
 QUEUES = {"aws.messages", "aws.queues"}
-SENDING = {"domain.plan", "domain.selection", "operations.requests"}
+SENDING = {"domain.plan", "domain.selection", "operations.requests", "telemetry.requests"}
 """What a plan and an audit that catches up send requests with."""
 PRUNE_PLANS = {
     *(

@@ -12,7 +12,7 @@ from gaussdb_backup.operations.prune import prune_backups
 from local.gaussdb_emulator import Cloud, PastBackup
 from tests.helpers.clock import RUN, Clock
 from tests.helpers.crash import Crash
-from tests.helpers.gaussdb import BILLING, ORDERS, STOCK, make_api, make_cloud
+from tests.helpers.gaussdb import BILLING, KEY, ORDERS, STOCK, Source, by_key, make_api, make_cloud
 
 PER_INSTANCE = 60
 PRUNE = {"name_prefix": "nightly-", "keep": {"daily": 5, "weekly": 3, "monthly": 2}, "dry_run": False}
@@ -218,3 +218,20 @@ def test_after_a_prune_another_one_has_nothing_to_do() -> None:
     api = KilledApi(make_api(cloud), 0, is_before=True)
     assert run(cloud, clock, api=api).deleted == []
     assert "delete_backups" not in api.calls
+
+
+def test_a_secret_that_is_rotated_between_the_lists_and_the_deletions_costs_nothing() -> None:
+    everything, named = planned()
+    cloud, clock = make_project()
+    source = Source(by_key())
+
+    class Rotated(KilledApi):
+        def list_backups(self, **options: Any) -> Any:
+            listed = super().list_backups(**options)
+            cloud.rotate_key(KEY.access_key, "another-secret-key")
+            source.stored = by_key(secret_key="another-secret-key")
+            return listed
+
+    result = run(cloud, clock, api=Rotated(make_api(cloud, source), 0, is_before=True))
+    assert (len(result.deleted), dict(result.failed)) == (len(named), {})
+    assert existing(cloud, clock) == everything - named

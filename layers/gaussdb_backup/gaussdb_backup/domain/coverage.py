@@ -164,6 +164,11 @@ class Coverage(Frozen):
         return {**response, **listed, "remarks": [*response["remarks"], *remarks]}
 
     @property
+    def is_well(self) -> bool:
+        """Whether nothing needs a person. A project that lists no instance is not well: its backups may be lost."""
+        return self.audited > 0 and not self.uncovered and not self.not_found
+
+    @property
     def oldest_age(self) -> timedelta | None:
         """The greatest age of a last good backup among the instances that have one; `None` where none has."""
         ages = [one.age_hours for one in self.instances if one.age_hours is not None]

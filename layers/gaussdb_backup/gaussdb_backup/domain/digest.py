@@ -14,18 +14,16 @@ _NOT_IN_NAME, _NOT_IN_REASON = re.compile(r"[^\w-]"), re.compile(r"[^\w ,:()-]")
 def make_digest(coverage: Coverage) -> dict[str, Any]:
     """Return the fields of the event: counts, the worst ten instances, and the page's address.
 
-    `outcome` is `covered`, or `uncovered` where a person must act; `lines` are the worst ten as texts. A project that
-    lists no instance at all is no covered one.
+    `outcome` is `covered`, or `uncovered` where a person must act; `lines` are the worst ten as texts.
     """
     worst = [one for one in coverage.instances if one.state.is_uncovered][:WORST]
-    is_covered = coverage.audited > 0 and not coverage.uncovered and not coverage.not_found
     deletions = None if coverage.next_prune is None else len(coverage.next_prune.deleted)
     return {
         "version": 1,
         "connection": coverage.connection,
         "schedule": coverage.schedule,
         "scheduled_time": coverage.scheduled_time,
-        "outcome": "covered" if is_covered else "uncovered",
+        "outcome": "covered" if coverage.is_well else "uncovered",
         "audited": coverage.audited,
         "uncovered": coverage.uncovered,
         "not_found": len(coverage.not_found),

@@ -127,13 +127,7 @@ def plan_prune(
         in_use = {backup.id for backup in group} if instance_id in sources else frozenset[str]()
         decisions += decide(group, policy, now=now, in_use=in_use)
     not_found = sorted(set(select.instance_ids or ()) - known - set(chosen))
-    if groups and not known:
-        refused: str | None = (
-            f"the project lists no instance at all, yet backups of {len(groups)}: check the connection; if all of them "
-            "were deleted, delete their backups by hand"
-        )
-    else:
-        refused = _find_refusal(sum(not decision.keep for decision in decisions), retention.max_deletions)
+    refused = _find_refusal(decisions, retention, is_without_instances=not known, instances_with_backups=len(groups))
     return PrunePlan(decisions, refused, not_found)
 
 
@@ -143,10 +137,18 @@ def _selects_orphan(select: Selection, backups: Sequence[Backup]) -> bool:
     return select.matches(Instance(id=backups[0].instance_id, name=name))
 
 
-def _find_refusal(deletions: int, maximum: int) -> str | None:
-    if deletions <= maximum:
-        return None
-    return (
-        f"{deletions} backups would be deleted, of at most {maximum}: check name_prefix and keep in a dry run, then "
-        "raise max_deletions once"
-    )
+def _find_refusal(
+    decisions: Sequence[Decision], retention: Retention, *, is_without_instances: bool, instances_with_backups: int
+) -> str | None:
+    if is_without_instances and instances_with_backups:
+        return (
+            f"the project lists no instance at all, yet backups of {instances_with_backups}: check the connection; if "
+            "all of them were deleted, delete their backups by hand"
+        )
+    deletions = sum(not decision.keep for decision in decisions)
+    if deletions > retention.max_deletions:
+        return (
+            f"{deletions} backups would be deleted, of at most {retention.max_deletions}: check name_prefix and keep "
+            "in a dry run, then raise max_deletions once"
+        )
+    return None

@@ -42,6 +42,11 @@ class Decision:
     keep: bool
     reasons: tuple[str, ...]
 
+    @property
+    def explanation(self) -> str:
+        """The reasons as a text; of one that is deleted because of no reason to keep it, that."""
+        return ", ".join(self.reasons) or "no rule keeps it"
+
 
 def decide(
     backups: Iterable[Backup], policy: RetentionPolicy, *, now: datetime, in_use: Collection[str] = ()

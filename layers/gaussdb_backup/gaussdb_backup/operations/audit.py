@@ -102,7 +102,7 @@ def audit_backups(
     decisions = _decide_catch_up(audit, measured, lists.inventory)
     refusals = send_requests(decisions, queue, connection=audit.connection)
     reporter.catch_up_decided(decisions, refusals)
-    protected, remarks = (measured, []) if not audit.read_protection else read_protection(measured, api, deadline)
+    protected, remarks = read_protection(measured, api, deadline) if audit.read_protection else (measured, [])
     coverage = _make_coverage(audit, lists, protected).model_copy(
         update={
             "unselected": tuple(unselected),
@@ -214,7 +214,7 @@ def _foresee_prune(audit: Audit, lists: _Lists) -> NextPrune | None:
             instance_id=decision.backup.instance_id,
             begin_time=decision.backup.begin_time,
             size_mb=decision.backup.size_mb,
-            reason=", ".join(decision.reasons) or "no rule keeps it",
+            reason=decision.explanation,
         )
         for decision in plan.decisions
         if not decision.keep

@@ -39,7 +39,6 @@ def render_page(coverage: Coverage) -> str:
     return _ENVIRONMENT.get_template("coverage.html.j2").render(
         coverage=coverage,
         summary=texts.summarize(coverage),
-        is_well=texts.is_well(coverage),
         months=list_months(coverage),
         dates=[f"{day.day} {day:%b}" for month in list_months(coverage) for day in month.days],
         rows=make_rows(coverage, zone),

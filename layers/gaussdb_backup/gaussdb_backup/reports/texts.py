@@ -107,11 +107,6 @@ def show_usual(one: InstanceCoverage) -> str:
     return f"usually {show_duration(usual)}{change}"
 
 
-def is_well(coverage: Coverage) -> bool:
-    """Whether nothing needs a person. A project that lists no instance is not well: its backups may be lost."""
-    return coverage.audited > 0 and not coverage.uncovered and not coverage.not_found
-
-
 def summarize(coverage: Coverage) -> str:
     """Return in one sentence, without a full stop, whether the instances are covered."""
     audited, uncovered = coverage.audited, coverage.uncovered

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from gaussdb_backup.domain.coverage import Coverage, InstanceCoverage
-from gaussdb_backup.domain.plan import Action, Decision
+from gaussdb_backup.domain.plan import Decision
 from gaussdb_backup.errors import FixConfiguration, GaussDBBackupError
 from gaussdb_backup.telemetry.log_fields import error_fields, to_json
 from gaussdb_backup.telemetry.metrics import Metric
-from gaussdb_backup.telemetry.reporter import Reporter
+from gaussdb_backup.telemetry.requests import RequestsReporter
 
 
-class AuditReporter(Reporter):
+class AuditReporter(RequestsReporter):
     """Reports about audits."""
 
     function = "audit_backups"
@@ -26,16 +26,7 @@ class AuditReporter(Reporter):
     def catch_up_decided(self, decisions: Sequence[Decision], refusals: Mapping[str, str]) -> None:
         """Report the catch-up requests, each as one that was queued, deferred, skipped or rejected."""
         for decision in decisions:
-            fields = {**self._log_fields, **decision.log_fields}
-            if refusal := refusals.get(decision.instance_id):
-                self._logger.warning("backup request deferred", extra=to_json({**fields, "cause": refusal}))
-            elif decision.action is Action.QUEUED:
-                self._logger.info("backup request queued", extra=to_json(fields))
-            elif decision.action is Action.SKIPPED:
-                self._logger.warning("instance skipped", extra=to_json(fields))
-            else:
-                self._logger.error("backup request rejected", extra=to_json(fields))
-                self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)
+            self._report_decision(decision, refusals.get(decision.instance_id))
 
     def audited(self, coverage: Coverage) -> None:
         """Report the coverage: one record for each uncovered instance, and one for the whole.
@@ -59,8 +50,7 @@ class AuditReporter(Reporter):
             "report": coverage.report,
             "remarks": list(coverage.remarks) or None,
         }
-        is_well = coverage.audited and not coverage.uncovered and not coverage.not_found
-        log = self._logger.info if is_well else self._logger.warning
+        log = self._logger.info if coverage.is_well else self._logger.warning
         log("audit finished", extra=to_json(summary))
         values: dict[Metric, float] = {Metric.INSTANCES_AUDITED: coverage.audited}
         if coverage.audited or coverage.not_found:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from gaussdb_backup.domain.plan import Action, Decision
 from gaussdb_backup.telemetry.log_fields import to_json
 from gaussdb_backup.telemetry.metrics import Metric
-from gaussdb_backup.telemetry.reporter import Reporter
+from gaussdb_backup.telemetry.requests import RequestsReporter
 
 
-class DispatchReporter(Reporter):
+class DispatchReporter(RequestsReporter):
     """Reports about plans."""
 
     function = "dispatch_backups"
@@ -22,7 +22,8 @@ class DispatchReporter(Reporter):
         """
         self.add(dry_run=dry_run)
         for decision in decisions:
-            self._decided(decision, refusals.get(decision.instance_id), dry_run=dry_run)
+            refusal = refusals.get(decision.instance_id)
+            self._report_decision(decision, refusal, is_routine=True, dry_run=dry_run)
         counts = Counter(decision.action for decision in decisions if decision.instance_id not in refusals)
         summary = {**self._log_fields, **{action.value: counts[action] for action in Action}}
         makes_nothing = all(decision.action is Action.SKIPPED for decision in decisions)
@@ -32,16 +33,3 @@ class DispatchReporter(Reporter):
             self._metrics.emit({Metric.PLAN_SELECTED_NOTHING: 1}, summary)
         if not refusals and not dry_run:
             self._metrics.emit({Metric.PLAN_DISPATCHED: 1}, summary)
-
-    def _decided(self, decision: Decision, refusal: str | None, *, dry_run: bool) -> None:
-        fields = {**self._log_fields, **decision.log_fields}
-        if refusal:
-            self._logger.warning("backup request deferred", extra=to_json({**fields, "cause": refusal}))
-        elif decision.action is Action.SKIPPED:
-            self._logger.warning("instance skipped", extra=to_json(fields))
-        elif decision.action is Action.QUEUED:
-            self._logger.debug("backup request queued", extra=to_json(fields))
-        else:
-            self._logger.error("backup request rejected", extra=to_json(fields))
-            if not dry_run:
-                self._metrics.emit({Metric.BACKUP_REJECTED: 1}, fields)

@@ -33,8 +33,8 @@ class PruneReporter(Reporter):
 
     def pruned(self, decision: Decision) -> None:
         """Report that a backup is deleted. No rule keeps it, or it failed."""
-        reason = ", ".join(decision.reasons) or "no rule keeps it"
-        self._logger.info("backup pruned", extra=to_json({**self._fields_of(decision.backup), "reason": reason}))
+        fields = {**self._fields_of(decision.backup), "reason": decision.explanation}
+        self._logger.info("backup pruned", extra=to_json(fields))
 
     def deletion_deferred(self, backup: Backup, *, error_code: str, error_message: str) -> None:
         """Report that a backup cannot be deleted now, such as one that is being restored from; no alarm is worth it."""
