@@ -10,12 +10,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from gaussdb_backup.domain.coverage import Coverage, Day, InstanceCoverage, NextPrune, PlannedDeletion, State
-from gaussdb_backup.domain.instance_coverage import Yardstick, find_orphans, measure_instances
+from gaussdb_backup.domain.instance_coverage import CoverageCriteria, find_orphans, measure_instances
 from gaussdb_backup.domain.models import Backup, BackupStatus, Instance, Protection, VaultLock
 
 AUDITED_AT = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 _DAYS = 30
-_YARDSTICK = Yardstick(now=AUDITED_AT, max_age=timedelta(hours=26), days=_DAYS, zone=ZoneInfo("Europe/Berlin"))
+_CRITERIA = CoverageCriteria(now=AUDITED_AT, max_age=timedelta(hours=26), days=_DAYS, zone=ZoneInfo("Europe/Berlin"))
 _STATUSES = {Day.GOOD: "COMPLETED", Day.BUILDING: "BUILDING", Day.FAILED: "FAILED"}
 
 
@@ -50,7 +50,7 @@ def make_sample_coverage() -> Coverage:
     instances = [_make_instance(index, example) for index, example in enumerate(_EXAMPLES)]
     backups = [backup for index, example in enumerate(_EXAMPLES) for backup in _make_backups(index, example)]
     orphans = find_orphans(_make_backups(99, _DELETED), known=())
-    measured = [_protect(one) for one in measure_instances(instances, backups, _YARDSTICK)]
+    measured = [_protect(one) for one in measure_instances(instances, backups, _CRITERIA)]
     states = [one.state for one in measured]
     return Coverage(
         connection="production",
@@ -59,8 +59,8 @@ def make_sample_coverage() -> Coverage:
         audited_at=AUDITED_AT,
         timezone="Europe/Berlin",
         max_age_hours=26,
-        first_day=_YARDSTICK.dates[0],
-        last_day=_YARDSTICK.dates[-1],
+        first_day=_CRITERIA.dates[0],
+        last_day=_CRITERIA.dates[-1],
         audited=len(measured),
         uncovered=sum(state.is_uncovered for state in states),
         states={state: states.count(state) for state in State},

@@ -9,9 +9,9 @@ from typing import Any
 from gaussdb_backup.errors import GaussDBBackupError
 
 from . import environment as environments
+from .audit_and_prune import audit_and_prune
 from .console import DemoConsole
 from .environment import Environment
-from .morning import the_next_morning
 from .scenario import INSTANCES, LATER_CHANGES, Step, steps
 from .verify import WITH_BACKUP, ReportedRequest, StoredBackup, find_differences
 
@@ -46,7 +46,7 @@ def run(console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
             waiting = environment.count_waiting()
             stored = [one for one in list_stored(environment) if one.backup_id not in before]
             differences = find_differences(reported, stored, events, waiting=waiting)
-            differences += the_next_morning(environment, console, write)
+            differences += audit_and_prune(environment, console, write)
             console.conclusion(differences, reported)
             return differences
         finally:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from gaussdb_backup.domain.coverage import Coverage, State
 from gaussdb_backup.domain.digest import make_digest
-from gaussdb_backup.domain.instance_coverage import Yardstick, find_orphans, measure_instance, measure_instances
+from gaussdb_backup.domain.instance_coverage import CoverageCriteria, find_orphans, measure_instance, measure_instances
 from gaussdb_backup.domain.models import Backup, Instance
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 INSTANCE = Instance(id="a" * 32 + "in07", name="orders", created="2026-01-01T00:00:00+0000")
-BY = Yardstick(now=NOW, max_age=timedelta(hours=26), days=5, zone=UTC)
+BY = CoverageCriteria(now=NOW, max_age=timedelta(hours=26), days=5, zone=UTC)
 
 
 def backup(hours: float | None, status: str = "COMPLETED", **fields: Any) -> Backup:
@@ -134,7 +134,7 @@ def test_a_day_before_the_instance_existed_has_no_mark() -> None:
     ids=["two o'clock twice in autumn", "around a midnight in spring", "a day begins at 23:00 UTC"],
 )
 def test_a_day_is_one_of_the_zone(now: datetime, backups: list[str], days: str) -> None:
-    by = Yardstick(now=now, max_age=timedelta(hours=26), days=4, zone=ZoneInfo("Europe/Berlin"))
+    by = CoverageCriteria(now=now, max_age=timedelta(hours=26), days=4, zone=ZoneInfo("Europe/Berlin"))
     listed = [backup(1, id=text, begin_time=text, end_time=None) for text in backups]
     assert measure_instance(INSTANCE, listed, by).days == days
 

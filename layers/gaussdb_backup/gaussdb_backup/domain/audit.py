@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gaussdb_backup.domain.backup_request import Run, parse_run
 from gaussdb_backup.domain.coverage import State
-from gaussdb_backup.domain.instance_coverage import Yardstick
+from gaussdb_backup.domain.instance_coverage import CoverageCriteria
 from gaussdb_backup.domain.plan import Plan, find_template_problems_of_plan
 from gaussdb_backup.domain.prune import Retention
 from gaussdb_backup.domain.selection import Selection
@@ -36,10 +36,10 @@ class Audit(Run):
     read_protection: bool = Field(default=True, strict=True, description="true or false")
     prune: Retention | None = Field(default=None, description="name_prefix, keep and the other fields of a prune")
 
-    def yardstick(self, *, now: datetime) -> Yardstick:
+    def criteria(self, *, now: datetime) -> CoverageCriteria:
         """Return what coverage is measured by at a time."""
         max_age = timedelta(hours=self.max_age_hours)
-        return Yardstick(now=now, max_age=max_age, days=self.days, zone=ZoneInfo(self.timezone))
+        return CoverageCriteria(now=now, max_age=max_age, days=self.days, zone=ZoneInfo(self.timezone))
 
     def catch_up_plan(self, instance_ids: Collection[str]) -> Plan:
         """Return the plan that has one backup of each of these instances made, in the run of this audit.

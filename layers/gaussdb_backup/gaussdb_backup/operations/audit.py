@@ -143,11 +143,11 @@ def _measure(audit: Audit, lists: _Lists) -> tuple[list[InstanceCoverage], list[
     """Return how the selected instances are covered, and how the others are. An instance of a drill is neither."""
     manual = [backup for backup in lists.manual if backup.is_manual]
     backups = {backup.id: backup for backup in (*manual, *lists.automatic)}.values()
-    by = audit.yardstick(now=lists.read_at)
+    criteria = audit.criteria(now=lists.read_at)
     lasting = [one for one in lists.inventory if not is_drill(one)]
     selected = [one for one in lasting if audit.select.matches(one)]
     others = [one for one in lasting if not audit.select.matches(one)]
-    return measure_instances(selected, backups, by), measure_instances(others, backups, by)
+    return measure_instances(selected, backups, criteria), measure_instances(others, backups, criteria)
 
 
 def _decide_catch_up(
@@ -175,7 +175,7 @@ def _remark(audit: Audit, lists: _Lists, api: AuditApi) -> Iterator[str]:
 
 def _make_coverage(audit: Audit, lists: _Lists, measured: Sequence[InstanceCoverage]) -> Coverage:
     known = {instance.id for instance in lists.inventory}
-    dates = audit.yardstick(now=lists.read_at).dates
+    dates = audit.criteria(now=lists.read_at).dates
     states = [one.state for one in measured]
     return Coverage(
         connection=audit.connection,
@@ -202,7 +202,7 @@ def _foresee_prune(audit: Audit, lists: _Lists) -> NextPrune | None:
     plan = plan_prune(
         audit.prune,
         select=audit.select,
-        zone=audit.yardstick(now=lists.read_at).zone,
+        zone=audit.criteria(now=lists.read_at).zone,
         instances=lists.inventory,
         backups=lists.manual,
         now=lists.read_at,

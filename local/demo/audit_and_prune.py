@@ -27,7 +27,7 @@ DELETION_TIME = timedelta(minutes=10)
 """A deleted backup stays in the cloud's list for some minutes."""
 
 
-def the_next_morning(environment: Environment, console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
+def audit_and_prune(environment: Environment, console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
     """Audit, wait for the catch-up backups, audit again and prune; return what differs from what it should be."""
     for name, fields in REPAIRED.items():
         environment.cloud.change_instance(INSTANCES[name].id, **fields)
