@@ -11,7 +11,7 @@ BROWSER_VENV := .tools/browser
 AXE := .tools/axe
 PYTHON := $(VENV)/bin/python
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
-CODE := functions layers/gaussdb_backup local tests tools
+CODE := functions layers/gaussdb_backup cli local tests tools
 FAST := not browser and not container and not deployed and not load and not slow
 ARGS ?=
 SEED ?= $(shell date +%s)
