@@ -13,7 +13,7 @@ from tests.helpers.global_state import reset_global_state
 settings.register_profile("project", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("project")
 
-KEPT = {"PATH", "LANG", "LC_ALL", "TMPDIR", "DOCKER_HOST", "COVERAGE_PROCESS_START", "COV_CORE_SOURCE", "CI"}
+KEPT = {"PATH", "LANG", "LC_ALL", "TMPDIR", "DOCKER_HOST", "COVERAGE_PROCESS_START", "COV_CORE_SOURCE", "CI", "GOLDEN"}
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,16 @@
 
 import io
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
+import jsonschema
 from click.testing import CliRunner
 
 import gaussdb_backup
@@ -18,6 +22,13 @@ from local.aws_emulator.event_source_mapping import EventSourceMapping
 from tests.helpers.deployment import SETTINGS, Deployment
 from tests.helpers.stack_in_moto import ROLE, Wrapped, refusal
 
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "cli" / "gaussdb_backup_cli" / "schemas"
+GOLDEN = ROOT / "tests" / "data" / "cli"
+VARIABLE = {
+    "backup": re.compile(r"[0-9a-f]{32}br07"),
+    "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+\d\d:\d\d)"),
+}
 NAME = "gaussdb-backup"
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -204,3 +215,22 @@ def make_stack(deployment: Deployment) -> StackUnderTest:
 
 def _arn(service: str, rest: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}"
+
+
+def hold_to_golden(ran: Ran, name: str) -> None:
+    """Compare a JSON answer with its golden file and its schema; GOLDEN=write writes the file anew.
+
+    Ids and times that differ from run to run are numbered in the order in which they are first seen.
+    """
+    document = json.loads(ran.stdout)
+    schema = json.loads((SCHEMAS / f"{document['command'].replace(' ', '_')}.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    for kind, pattern in VARIABLE.items():
+        seen: dict[str, str] = {}
+        text = pattern.sub(lambda match: seen.setdefault(match[0], f"<{kind} {len(seen) + 1}>"), text)
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("GOLDEN") == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text(), f"GOLDEN=write writes {path.name} anew"
