@@ -227,8 +227,8 @@ def hold_to_golden(ran: Ran, name: str) -> None:
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     for kind, pattern in VARIABLE.items():
-        seen: dict[str, str] = {}
-        text = pattern.sub(lambda match: seen.setdefault(match[0], f"<{kind} {len(seen) + 1}>"), text)
+        for number, found in enumerate(dict.fromkeys(match[0] for match in pattern.finditer(text)), start=1):
+            text = text.replace(found, f"<{kind} {number}>")
     path = GOLDEN / f"{name}.json"
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(parents=True, exist_ok=True)
