@@ -93,7 +93,7 @@ def test_an_audit_is_a_message_for_a_chat_whatever_an_instance_is_called(
         scheduled_stack.invoke("AuditBackupsFunction", audit)
         message = json.loads(json.loads(chat.wait_for(instance))["Message"])
     assert message["content"]["title"] == "Instances WITHOUT a recent good backup: 1 of 1"
-    assert f"-title-----channel--all-is-well ({instance})" in message["content"]["description"]
+    assert f"never: ----title------channel--all-is-well ({instance})" in message["content"]["description"]
 
 
 def test_by_default_there_is_no_topic_for_chats(stack: DeployedStack) -> None:
