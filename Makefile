@@ -24,7 +24,7 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: need-writable $(VENV)/.complete  ## See it work: both clouds emulated on this machine, the real functions
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
+	@PYTHONPATH=.:cli:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
 
 test: need-writable $(VENV)/.complete  ## Run the fast tests, which need no Docker
 	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --cov --cov-report=term --cov-fail-under=95 $(ARGS)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PATHS = {"PYTHONPATH": f"{ROOT / 'cli'}:{ROOT / 'layers' / 'gaussdb_backup'}", "PATH": os.defpath}
 START = "from gaussdb_backup_cli.main import main; main(prog_name='gaussdb-backup')"
 EMPTY = "import click\n@click.command()\n@click.version_option('0.1.0')\ndef main(): pass\nmain()"
-HEAVY = {"aws_croniter", "boto3", "botocore", "httpx", "importlib.metadata", "pydantic", "rich", "yaml"}
+HEAVY = {"boto3", "botocore", "httpx", "importlib.metadata", "pydantic", "rich", "yaml"}
 LISTING = f"""
 import atexit, sys
 atexit.register(lambda: print("loaded:", *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr))
