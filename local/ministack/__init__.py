@@ -3,7 +3,6 @@
 from .account import ACCOUNT_ID, REGION, Account, AccountFailed, Keys, run_account
 from .deployment import DeploymentFailed, deploy
 from .fit import Fitted, fit
-from .policies import read_policies
 
 __all__ = [
     "ACCOUNT_ID",
@@ -15,6 +14,5 @@ __all__ = [
     "Keys",
     "deploy",
     "fit",
-    "read_policies",
     "run_account",
 ]

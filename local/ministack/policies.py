@@ -1,19 +1,22 @@
-"""The policies of docs/deploying.md, for the user who deploys."""
+"""The policies that the documents have for the users of a stack."""
 
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .account import ROOT
 
-DOCUMENT = ROOT / "docs" / "deploying.md"
+DEPLOYING = (ROOT / "docs" / "deploying.md", "Permissions of the deploying user")
+COMMAND_LINE = (ROOT / "docs" / "reference" / "command_line.md", "Permissions")
 
 
-def read_policies(placeholders: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the policies of the deploying user, with their placeholders filled in."""
-    section = DOCUMENT.read_text().split("## Permissions of the deploying user\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def read_policies(section: tuple[Path, str], placeholders: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the policies of a section of a document, with their placeholders filled in."""
+    document, heading = section
+    text = document.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     for placeholder, value in placeholders.items():
         blocks = [block.replace(placeholder, value) for block in blocks]
     return [json.loads(block) for block in blocks]

@@ -9,7 +9,8 @@ import pytest
 
 from local import gaussdb_emulator
 from local.aws_emulator.stack import read_template
-from local.ministack import ACCOUNT_ID, REGION, Account, Keys, deploy, fit, read_policies, run_account
+from local.ministack import ACCOUNT_ID, REGION, Account, Keys, deploy, fit, run_account
+from local.ministack.policies import COMMAND_LINE, DEPLOYING, read_policies
 from tests.helpers.deployed import DeployedStack, Project
 from tests.helpers.gaussdb import make_cloud
 
@@ -36,11 +37,11 @@ def project(account: Account) -> Iterator[Project]:
         yield project
 
 
-def make_deploying_user(account: Account, stack: str) -> Keys:
-    """Make a user who has the policies of docs/deploying.md for a stack, and nothing else."""
-    iam, name = account.client("iam"), f"deploys-{stack}"
+def make_user(account: Account, stack: str, section: tuple[Path, str], name: str) -> Keys:
+    """Make a user who has the policies of a section of the documents for a stack, and nothing else."""
+    iam, name = account.client("iam"), f"{name}-{stack}"
     iam.create_user(UserName=name)
-    for number, policy in enumerate(read_policies({"ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack})):
+    for number, policy in enumerate(read_policies(section, {"ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack})):
         made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
     return account.keys_of(name)
@@ -58,7 +59,7 @@ def deploy_stack(account: Account) -> Deploy:
         path = BUILT / f"fitted-for-{name}.json"  # beside the code, to which its paths are relative
         path.write_text(json.dumps(fitted.template))
         if name not in users:
-            users[name] = make_deploying_user(account, name)
+            users[name] = make_user(account, name, DEPLOYING, "deploys")
         print(deploy(account, name, path, values, keys=users[name]))  # noqa: T201
         return DeployedStack(account, name)
 
@@ -87,6 +88,12 @@ def scheduled_stack(deploy_stack: Deploy, scheduled_instance: str) -> DeployedSt
         "RetentionRules": json.dumps({"last": 3, "daily": 7}),
     }
     return deploy_stack("second", parameters)
+
+
+@pytest.fixture(scope="session")
+def operator(account: Account, stack: DeployedStack) -> Keys:
+    """A user who has the policies of docs/reference/command_line.md for the stack, and nothing else."""
+    return make_user(account, stack.name, COMMAND_LINE, "operates")
 
 
 @pytest.fixture

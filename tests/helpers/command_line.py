@@ -4,7 +4,9 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -102,11 +104,14 @@ class StackUnderTest:
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] | None = None
+    outside: Any = None
+    """The stdout of the functions, which is not that of the command line."""
 
     def run(self, *arguments: str, width: int = 120) -> Ran:
         """Run the command line."""
         dependencies = Dependencies(open_account=self.open_account, now=self.now, sleep=self.sleep)
         with_colours = {"COLUMNS": str(width)}
+        self.outside = sys.stdout
         done = CliRunner().invoke(main, list(arguments), obj=dependencies, env=with_colours, prog_name="gaussdb-backup")
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -143,7 +148,8 @@ class StackUnderTest:
         [function] = [name for name in FUNCTIONS if self.outputs[f"{name}FunctionAliasArn"] == FunctionName]
         self.invoked.append((FUNCTIONS[function], event))
         try:
-            return {"StatusCode": 200, "Payload": _stream(self.deployment.invoke(FUNCTIONS[function], event))}
+            with redirect_stdout(self.outside):
+                return {"StatusCode": 200, "Payload": _stream(self.deployment.invoke(FUNCTIONS[function], event))}
         except Exception as error:  # noqa: BLE001 - as Lambda's runtime reports whatever a function raises
             failure = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": _stream(failure)}
@@ -227,8 +233,8 @@ def hold_to_golden(ran: Ran, name: str) -> None:
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     for kind, pattern in VARIABLE.items():
-        seen: dict[str, str] = {}
-        text = pattern.sub(lambda match: seen.setdefault(match[0], f"<{kind} {len(seen) + 1}>"), text)
+        for number, found in enumerate(dict.fromkeys(match[0] for match in pattern.finditer(text)), start=1):
+            text = text.replace(found, f"<{kind} {number}>")
     path = GOLDEN / f"{name}.json"
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.ministack.policies import read_policies
+from local.ministack.policies import DEPLOYING, read_policies
 from tests.helpers.markdown import code_blocks, section, table
 from tests.project.test_versions import translate
 
@@ -146,7 +146,7 @@ OF_ANY_STACK = {"lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"}
 
 @pytest.fixture(scope="module")
 def policies() -> list[dict[str, Any]]:
-    return read_policies(PLACEHOLDERS)
+    return read_policies(DEPLOYING, PLACEHOLDERS)
 
 
 @pytest.fixture(scope="module")
