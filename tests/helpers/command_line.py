@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -104,13 +105,14 @@ class StackUnderTest:
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] | None = None
-    logs: io.StringIO = field(default_factory=io.StringIO)
-    """What the functions write, which is none of the command line's output."""
+    outside: Any = None
+    """The stdout of the functions, which is not that of the command line."""
 
     def run(self, *arguments: str, width: int = 120) -> Ran:
         """Run the command line."""
         dependencies = Dependencies(open_account=self.open_account, now=self.now, sleep=self.sleep)
         with_colours = {"COLUMNS": str(width)}
+        self.outside = sys.stdout
         done = CliRunner().invoke(main, list(arguments), obj=dependencies, env=with_colours, prog_name="gaussdb-backup")
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -147,7 +149,7 @@ class StackUnderTest:
         [function] = [name for name in FUNCTIONS if self.outputs[f"{name}FunctionAliasArn"] == FunctionName]
         self.invoked.append((FUNCTIONS[function], event))
         try:
-            with redirect_stdout(self.logs):
+            with redirect_stdout(self.outside):
                 return {"StatusCode": 200, "Payload": _stream(self.deployment.invoke(FUNCTIONS[function], event))}
         except Exception as error:  # noqa: BLE001 - as Lambda's runtime reports whatever a function raises
             failure = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
@@ -168,7 +170,7 @@ class StackUnderTest:
 
     def deliver(self) -> None:
         """Deliver the messages of the queues until none is visible."""
-        with redirect_stdout(self.logs):
+        with redirect_stdout(self.outside or sys.stdout):
             self._deliver()
 
     def _deliver(self) -> None:
