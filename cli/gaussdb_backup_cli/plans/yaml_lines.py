@@ -47,8 +47,9 @@ class Unquoted:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file has. `keys` and `values` are the places of each value by its path; `plain` the texts of unquoted
-    numbers, truth values and dates.
+    """What a file has, with the places of each key and value by its path.
+
+    `plain` are the texts of unquoted numbers, truth values and dates.
     """
 
     data: Any
@@ -193,8 +194,14 @@ class _Converter:
         text = node.value
         quotes = f'write "{text}", in quotes, where a text is meant'
         if kind == "timestamp":
-            return Unquoted(text) if _DATE.fullmatch(text) else self._problem(
-                node, path, f"{_short(text)} is read as a time: {quotes}, else a date or time such as 2026-12-01T03:30"
+            return (
+                Unquoted(text)
+                if _DATE.fullmatch(text)
+                else self._problem(
+                    node,
+                    path,
+                    f"{_short(text)} is read as a time: {quotes}, else a date or time such as 2026-12-01T03:30",
+                )
             )
         if kind == "bool":
             if text in ("true", "false"):
