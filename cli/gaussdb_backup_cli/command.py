@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the JSON form. Fields may be added; one that is removed, or means another thing, makes the next version."""
 DEFAULT_STACK = "gaussdb-backup"
+MARKS = {"■": "#", "▨": "=", "×": "x", "·": "-", "–": "-", "✗": "X", "✓": "v", "…": "~", "→": ">"}
+"""Marks of the texts, and what takes their place where the encoding of stdout has none for them."""
 _OPTIONS = "gaussdb_backup_cli.options"
 
 
@@ -110,7 +112,18 @@ class CommandLine:
 def write(text: str) -> None:
     """Write to stdout at once, with its own marks replaced where the encoding of stdout has none for them."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.rstrip("\n").encode(encoding, errors="replace").decode(encoding), color=has_colours())
+    click.echo(fit_encoding(text.rstrip("\n"), encoding), color=has_colours())
+
+
+def fit_encoding(text: str, encoding: str) -> str:
+    """Return a text as an encoding can show it: another mark of one column for each of our own, `?` for the rest."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        missing = {mark for mark in MARKS if mark.encode(encoding, errors="replace") == b"?"}
+        shown = text.translate({ord(mark): MARKS[mark] for mark in missing})
+        return shown.encode(encoding, errors="replace").decode(encoding)
+    return text
 
 
 def has_colours() -> bool:

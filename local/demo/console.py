@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gaussdb_backup.domain.coverage import Coverage
-from local.coverage_table import render_table
+from gaussdb_backup_cli.coverage_table import render_table
 
 from .scenario import INSTANCES, NAMES, OVERDUE_AFTER_SECONDS, RETRY_AFTER_SECONDS
 from .verify import WITH_BACKUP, ReportedRequest

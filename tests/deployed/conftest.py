@@ -13,6 +13,7 @@ from local.ministack import ACCOUNT_ID, REGION, Account, Keys, deploy, fit, run_
 from local.ministack.policies import COMMAND_LINE, DEPLOYING, read_policies
 from tests.helpers.deployed import DeployedStack, Project
 from tests.helpers.gaussdb import make_cloud
+from tests.helpers.notifications import ENABLED
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
@@ -79,12 +80,12 @@ def scheduled_instance(project: Project) -> str:
 
 @pytest.fixture(scope="session")
 def scheduled_stack(deploy_stack: Deploy, scheduled_instance: str) -> DeployedStack:
-    """A second stack in the same account and region, whose schedule runs each minute."""
+    """A second stack in the same account and region, whose schedule runs each minute, with each channel."""
     parameters = {
         "ScheduleState": "ENABLED",
         "ScheduleExpression": "rate(1 minute)",
         "InstanceIds": scheduled_instance,
-        "NotifyOfEachAudit": "true",
+        **ENABLED,
         "RetentionRules": json.dumps({"last": 3, "daily": 7}),
     }
     return deploy_stack("second", parameters)

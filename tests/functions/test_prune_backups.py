@@ -70,6 +70,19 @@ def test_a_dry_run_shows_what_the_prune_then_does(deployment: Deployment) -> Non
     assert foreseen["kept"] == done["kept"]
 
 
+def test_each_backup_has_its_status_and_its_times(deployment: Deployment) -> None:
+    deployment.cloud.add_backups(past(ORDERS, 0.001, None), past(ORDERS, 1, seconds=90), past(ORDERS, 2, "FAILED"))
+    response = deployment.invoke(
+        "prune_backups", prune(dry_run=True, all_names=True, name_prefix="", keep={"last": -1})
+    )
+    assert response["deleted"] == []
+    described = [(one["status"], one["begin_time"], one["end_time"]) for one in response["kept"]]
+    begins = [past(ORDERS, days).begin_time.replace(microsecond=0) for days in (0.001, 1, 2)]
+    ends = [None, (begins[1] + timedelta(seconds=90)).isoformat(), (begins[2] + timedelta(seconds=60)).isoformat()]
+    states = ["BUILDING", "COMPLETED", "FAILED"]
+    assert described == list(zip(states, [begin.isoformat() for begin in begins], ends, strict=True))
+
+
 def test_the_newest_good_backup_of_an_instance_stays_however_old(deployment: Deployment) -> None:
     deployment.cloud.add_backups(past(ORDERS, 900), past(ORDERS, 950), past(ORDERS, 1, "FAILED"))
     response = deployment.invoke("prune_backups", prune(keep={"within": "7d"}))

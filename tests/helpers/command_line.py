@@ -4,7 +4,9 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ SCHEMAS = ROOT / "cli" / "gaussdb_backup_cli" / "schemas"
 GOLDEN = ROOT / "tests" / "data" / "cli"
 VARIABLE = {
     "backup": re.compile(r"[0-9a-f]{32}br07"),
+    "run": re.compile(r"(?<=-)\d{8}-\d{4}(?=\")"),
     "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+\d\d:\d\d)"),
 }
 NAME = "gaussdb-backup"
@@ -102,11 +105,14 @@ class StackUnderTest:
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] | None = None
+    outside: Any = None
+    """The stdout of the functions, which is not that of the command line."""
 
     def run(self, *arguments: str, width: int = 120) -> Ran:
         """Run the command line."""
         dependencies = Dependencies(open_account=self.open_account, now=self.now, sleep=self.sleep)
         with_colours = {"COLUMNS": str(width)}
+        self.outside = sys.stdout
         done = CliRunner().invoke(main, list(arguments), obj=dependencies, env=with_colours, prog_name="gaussdb-backup")
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -143,7 +149,8 @@ class StackUnderTest:
         [function] = [name for name in FUNCTIONS if self.outputs[f"{name}FunctionAliasArn"] == FunctionName]
         self.invoked.append((FUNCTIONS[function], event))
         try:
-            return {"StatusCode": 200, "Payload": _stream(self.deployment.invoke(FUNCTIONS[function], event))}
+            with redirect_stdout(self.outside):
+                return {"StatusCode": 200, "Payload": _stream(self.deployment.invoke(FUNCTIONS[function], event))}
         except Exception as error:  # noqa: BLE001 - as Lambda's runtime reports whatever a function raises
             failure = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": _stream(failure)}
@@ -163,6 +170,10 @@ class StackUnderTest:
 
     def deliver(self) -> None:
         """Deliver the messages of the queues until none is visible."""
+        with redirect_stdout(self.outside or sys.stdout):
+            self._deliver()
+
+    def _deliver(self) -> None:
         for variable, function in (
             ("PLAN_QUEUE_URL", "dispatch_backups"),
             ("BACKUP_QUEUE_URL", "create_backup"),

@@ -25,7 +25,7 @@ def demo_run(folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers/gaussdb_backup'}",
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "cli", ROOT / "layers/gaussdb_backup"))),
         "PYTHONIOENCODING": "utf-8",
     }
     command = [sys.executable, "-W", "error", "-m", "local.demo"]

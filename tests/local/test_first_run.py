@@ -286,7 +286,7 @@ def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers/gaussdb_backup'}",
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "cli", ROOT / "layers/gaussdb_backup"))),
     }
     command = [sys.executable, "-m", "local.demo", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=20)

@@ -119,7 +119,7 @@ def test_the_response_of_a_prune_has_the_shape_that_the_code_returns() -> None:
 
 
 def backup_of(entry: dict[str, Any]) -> Backup:
-    fields = {"id": entry["backup_id"], "name": entry["backup_name"], "size": entry["size_mb"], "status": "COMPLETED"}
+    fields = {"id": entry["backup_id"], "name": entry["backup_name"], "size": entry["size_mb"]}
     return Backup.model_validate({**entry, **fields})
 
 

@@ -132,7 +132,9 @@ def _describe(decision: Decision) -> dict[str, Any]:
         "backup_id": backup.id,
         "backup_name": backup.name,
         "instance_id": backup.instance_id,
+        "status": backup.status.value,
         "begin_time": backup.begin_time.isoformat() if backup.begin_time else None,
+        "end_time": backup.end_time.isoformat() if backup.end_time else None,
         "size_mb": backup.size_mb,
         "reasons": list(decision.reasons),
     }

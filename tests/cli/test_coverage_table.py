@@ -1,5 +1,6 @@
 """The coverage of an audit as plain text: lines that fit a terminal, worst first."""
 
+import re
 from datetime import date
 from typing import Any
 from unicodedata import east_asian_width
@@ -7,7 +8,7 @@ from unicodedata import east_asian_width
 import pytest
 
 from gaussdb_backup.domain.coverage import NextPrune, Orphans, State
-from local.coverage_table import render_table
+from gaussdb_backup_cli.coverage_table import render_table
 from local.sample_coverage import make_sample_coverage
 from tests.helpers.coverage import make_coverage, make_instance, make_large_coverage
 
@@ -162,3 +163,38 @@ def test_an_empty_project_is_not_well() -> None:
 )
 def test_it_ends_with_what_else_the_audit_found(changes: dict[str, Any], line: str) -> None:
     assert lines_of(make_instance(), **changes)[-1] == line
+
+
+LONG = "orders-of-the-european-production-of-the-year-2026-replica-no-01"
+"""As long as the API has them."""
+
+
+@pytest.mark.parametrize("width", [70, 80, 100, 120])
+@pytest.mark.parametrize("length", [8, 24, 25, 30, 47, 48, 64])
+def test_a_name_is_shown_whole(width: int, length: int) -> None:
+    name = LONG[:length]
+    lines = lines_of(make_instance(name), make_instance("billing"), width=width)
+    [at] = [number for number, line in enumerate(lines) if line.startswith(name)]
+    row = lines[at] if lines[at] != name else lines[at + 1]
+    assert row.endswith("7 h        ✓ OK")
+    assert row.count("■") >= 7
+
+
+@pytest.mark.parametrize(("name", "days"), [("o" * 24, 30), ("o" * 30, 26), ("o" * 47, 9), ("o" * 49, 7)])
+def test_a_long_name_takes_its_columns_from_the_days(name: str, days: int) -> None:
+    lines = lines_of(make_instance(name), width=80)
+    assert f"{days} days to" in lines[0]
+    assert next(line for line in lines if line.startswith(name)).count("■") == days
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_on_a_narrow_terminal_every_part_of_the_head_is_shown(width: int) -> None:
+    lines = lines_of(make_instance("crm"), make_instance("billing"), width=width)
+    assert "COVERAGE  production / nightly" in lines[0]
+    assert re.search(r"\d+ days to 2026-11-24 \(Europe/Berlin\)", "\n".join(lines[:2]))
+    assert "All 2 instances are covered" in lines
+
+
+def test_a_remark_that_is_longer_than_the_terminal_is_wrapped() -> None:
+    lines = lines_of(make_instance(), remarks=("word " * 30,), width=60)
+    assert "".join(lines).count("word") == 30

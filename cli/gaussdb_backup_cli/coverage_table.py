@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
 from gaussdb_backup.domain.coverage import Coverage, Day, InstanceCoverage, State
@@ -20,8 +21,12 @@ from gaussdb_backup.reports.texts import (
 NARROW = 80
 """Columns below which only the newest `NARROW_DAYS` days are shown."""
 NARROW_DAYS = 14
-NAME, AGE, STATE = 24, 9, 10
+AGE, STATE = 9, 10
 """Widths of the columns; the reason has what is left."""
+NAME, NARROW_NAME = 24, 8
+"""The least width of the names, where there is room and where there is little; longer ones take it from the days."""
+FEWEST_DAYS = 7
+"""Days that a long name leaves; one that needs more has a line of its own."""
 SHORTEST_REASON = 20
 """Columns below which a reason is left out: the table is no place for it then."""
 
@@ -30,19 +35,24 @@ def render_table(coverage: Coverage, *, width: int = 120, limit: int | None = 20
     """Return lines of at most `width` columns (40 or more): the worst `limit` instances, the others summed up.
 
     With `limit` `None` every instance has its line. Days that have no room are left out, the oldest first.
+    A name is shown whole unless it is wider than the terminal.
     """
-    dates = _choose_dates(coverage, width)
     shown = coverage.instances[:limit]
+    name = _choose_name_width(shown, width)
+    dates = _choose_dates(coverage, width, name)
     lines = [*_head(coverage, dates, width), ""]
     if shown:
-        lines += [*_number_days(dates), *(_draw(one, coverage, len(dates), width) for one in shown)]
-    lines += [*_sum_up(coverage.instances[len(shown) :]), *(["", _legend()] if shown else []), *_close(coverage)]
+        lines += _number_days(dates, name)
+        lines += [line for one in shown for line in _draw(one, coverage, len(dates), width, name)]
+    lines += _sum_up(coverage.instances[len(shown) :])
+    rest = [*(["", _legend()] if shown else []), *_close(coverage)]
+    lines += [part for line in rest for part in wrap(line, width, subsequent_indent="  ") or [""]]
     return "".join(f"{fit(line, width).rstrip()}\n" for line in lines)
 
 
 def fit(text: str, width: int) -> str:
     """Return a text of exactly `width` columns, filled up or cut with `…`; an East Asian character takes two."""
-    sizes = [0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text]
+    sizes = _sizes(text)
     if sum(sizes) <= width:
         return text + " " * (width - sum(sizes))
     kept, used = 0, 0
@@ -52,9 +62,28 @@ def fit(text: str, width: int) -> str:
     return text[:kept] + "…" + " " * (width - used - 1)
 
 
-def _choose_dates(coverage: Coverage, width: int) -> Sequence[date]:
+def columns(text: str) -> int:
+    """Return how many columns a text takes: two for an East Asian character, none for one that combines."""
+    return sum(_sizes(text))
+
+
+def _sizes(text: str) -> list[int]:
+    return [0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text]
+
+
+def _name_of(one: InstanceCoverage) -> str:
+    return clean(one.instance_name or one.instance_id)
+
+
+def _choose_name_width(shown: Sequence[InstanceCoverage], width: int) -> int:
+    longest = max((columns(_name_of(one)) for one in shown), default=0)
+    room = width - AGE - STATE - 5 - FEWEST_DAYS
+    return min(max(longest, NAME if width >= NARROW else NARROW_NAME), max(room, NARROW_NAME))
+
+
+def _choose_dates(coverage: Coverage, width: int, name: int) -> Sequence[date]:
     span = (coverage.last_day - coverage.first_day).days + 1
-    room = width - NAME - AGE - STATE - 5
+    room = width - name - AGE - STATE - 5
     shown = min(span, NARROW_DAYS) if width < NARROW else min(span, room)
     return [coverage.last_day - timedelta(days=back) for back in reversed(range(max(0, min(shown, room))))]
 
@@ -62,16 +91,17 @@ def _choose_dates(coverage: Coverage, width: int) -> Sequence[date]:
 def _head(coverage: Coverage, dates: Sequence[date], width: int) -> Iterator[str]:
     schedule = f" / {coverage.schedule}" if coverage.schedule else ""
     days = f"{count(len(dates), 'day')} to {coverage.last_day} ({coverage.timezone})"
-    left = f"COVERAGE  {clean(coverage.connection)}{clean(schedule)} · {clean(days)}"
+    subject = f"COVERAGE  {clean(coverage.connection)}{clean(schedule)}"
+    left = f"{subject} · {clean(days)}"
     summary = summarize(coverage)
     if len(left) + len(summary) + 2 <= width:
         yield left + summary.rjust(width - len(left))
-    else:
-        yield left
-        yield summary
+        return
+    yield from (left,) if len(left) <= width else (subject, clean(days))
+    yield from wrap(summary, width)
 
 
-def _number_days(dates: Sequence[date]) -> Iterator[str]:
+def _number_days(dates: Sequence[date], name: int) -> Iterator[str]:
     """Return two lines above the days: where months begin, and the numbers of the first day and of each Monday."""
     months, numbers = [" "] * (len(dates) + 10), [" "] * (len(dates) + 2)
     for index, day in enumerate(dates):
@@ -79,19 +109,23 @@ def _number_days(dates: Sequence[date]) -> Iterator[str]:
             months[index : index + 3] = f"{day:%b}"
         if (day.weekday() == 0 or index == 0) and all(char == " " for char in numbers[max(0, index - 1) : index + 2]):
             numbers[index : index + 2] = f"{day.day:02}"
-    yield fit("", NAME + 1) + "".join(months)
-    yield fit("instance", NAME + 1) + fit("".join(numbers), len(dates) + 2) + fit("last good", AGE + 2) + "state"
+    yield fit("", name + 1) + "".join(months)
+    yield fit("instance", name + 1) + fit("".join(numbers), len(dates) + 2) + fit("last good", AGE + 2) + "state"
 
 
-def _draw(one: InstanceCoverage, coverage: Coverage, days: int, width: int) -> str:
+def _draw(one: InstanceCoverage, coverage: Coverage, days: int, width: int, name: int) -> Iterator[str]:
     good = one.last_good_backup
     age = show_age(good.begin_time, coverage.audited_at) if good else "never"
     marks = "".join(DAY_MARKS[Day(mark)] for mark in one.days[len(one.days) - days :]).rjust(days)
     state = f"{STATE_MARKS[one.state]} {STATE_WORDS[one.state]}"
-    line = f"{fit(clean(one.instance_name or one.instance_id), NAME)} {marks}  {fit(age, AGE)}  {fit(state, STATE)}"
-    left = width - len(line) - 1
+    text = _name_of(one)
+    if columns(text) > name:
+        yield text
+        text = ""
+    line = f"{fit(text, name)} {marks}  {fit(age, AGE)}  {fit(state, STATE)}"
+    left = width - name - len(marks) - AGE - STATE - 6
     is_explained = one.state is not State.OK and left >= SHORTEST_REASON
-    return f"{line} {clean(one.reason)}" if is_explained else line
+    yield f"{line} {clean(one.reason)}" if is_explained else line
 
 
 def _sum_up(others: Sequence[InstanceCoverage]) -> Iterator[str]:
