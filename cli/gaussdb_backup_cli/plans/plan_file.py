@@ -167,7 +167,7 @@ def _find_wrong_schedules(
         content = getattr(plan, part)
         if content is None:
             continue
-        where = (*path, part, "schedule")
+        where: yaml_lines.Path = (*path, part, "schedule")
         try:
             parse_timetable(content.schedule, plan.timezone, anchor=now)
         except ValueError as error:
@@ -179,9 +179,9 @@ def _find_wrong_schedules(
 
 def _find_refused(name: str, plan: PlanOfFile, document: Document, now: datetime) -> Iterator[Problem]:
     """Yield what the functions would refuse in the payloads."""
-    base = ("plans", name)
+    base: yaml_lines.Path = ("plans", name)
+    where: yaml_lines.Path = (*base, "keep")
     if plan.keep and find_prefix(name, plan) is None:
-        where = (*base, "keep")
         message = "expected a name_prefix: the names of name_template have no common beginning of two characters"
         yield Problem(document.place_of(where, key=True), show_path(where), message)
     for kind, payload in make_payloads(name, plan).items():
@@ -190,7 +190,7 @@ def _find_refused(name: str, plan: PlanOfFile, document: Document, now: datetime
             message = f"the payload has {size:,} bytes of at most {MOST_INPUT:,}: select fewer instances by their ids"
             yield Problem(document.place_of(base, key=True), show_path(base), message)
         for problem in _ask(kind, payload, now):
-            if problem.field == "name_prefix" and find_prefix(name, plan) is None:
+            if problem.field.endswith("name_prefix") and find_prefix(name, plan) is None:
                 continue
             where = _find_origin(base, kind, problem.field)
             yield Problem(document.place_of(where), show_path(where), str(problem).removeprefix(f"{problem.field}: "))
@@ -213,14 +213,12 @@ def _ask(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldPro
 
 def _find_origin(base: yaml_lines.Path, kind: Kind, field: str) -> yaml_lines.Path:
     """Return the path in the file of a field of a payload."""
-    first, *rest = field.split(".")
-    if first == "name_template":
-        return (*base, "backup", first)
-    if first == "prune":
-        return (*base, "keep", *rest)
-    if first in PlanOfFile.model_fields:
-        return (*base, *field.split(".")) if first != "keep" else (*base, "keep", *rest)
-    return (*base, PARTS[kind], *field.split("."))
+    parts = field.removeprefix("prune.").split(".")
+    if parts[0] == "name_template":
+        return (*base, "backup", *parts)
+    if parts[0] in PlanOfFile.model_fields:
+        return (*base, *parts)
+    return (*base, "keep" if field.startswith("prune.") else PARTS[kind], *parts)
 
 
 def encode(payload: Mapping[str, Any]) -> str:
