@@ -55,13 +55,17 @@ class BackupList:
         return self.complete_before is None or instance_id < self.complete_before
 
 
-def list_backups(stack: Stack, connection: str, instance_ids: Sequence[str] | None = None) -> BackupList:
+def list_backups(
+    stack: Stack, connection: str, instance_ids: Sequence[str] | None = None, *, with_orphans: bool = False
+) -> BackupList:
     """Return the manual backups of the instances that the project has; of all of them where none are given.
 
-    Nothing is deleted, counted or published by it. Raises as `Stack.invoke` does.
+    With orphans also those of instances that the project no longer has. Nothing is deleted, counted or published by
+    it. Raises as `Stack.invoke` does.
     """
     select = {} if instance_ids is None else {"select": {"instance_ids": list(instance_ids)}}
-    return parse_list(stack.invoke("PruneBackups", {"connection": connection, **select, **KEEP_ALL}))
+    event = {"connection": connection, **select, **KEEP_ALL, "include_orphans": with_orphans}
+    return parse_list(stack.invoke("PruneBackups", event))
 
 
 def apply_retention(stack: Stack, payload: Mapping[str, Any], instance_id: str) -> BackupList:

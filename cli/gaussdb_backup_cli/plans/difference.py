@@ -55,9 +55,7 @@ class Difference:
         return [*self.of(Action.CREATE, Action.CHANGE), *self.of(Action.REMOVE)]
 
 
-def compare(
-    desired: Sequence[DesiredSchedule], deployed: Sequence[DeployedSchedule], *, now: datetime
-) -> Difference:
+def compare(desired: Sequence[DesiredSchedule], deployed: Sequence[DeployedSchedule], *, now: datetime) -> Difference:
     """Compare. Raises `CommandFailed` where a schedule of somebody else has the name of one that is wanted."""
     by_name = {schedule.name: schedule for schedule in deployed}
     for each in desired:

@@ -155,4 +155,3 @@ class PlanFile(Strict):
     """A file with plans."""
 
     plans: dict[PlanName, PlanOfFile] = Field(min_length=1, max_length=100)
-

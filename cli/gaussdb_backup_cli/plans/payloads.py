@@ -43,7 +43,9 @@ def make_retention(name: str, plan: PlanOfFile) -> dict[str, Any]:
     prefix = find_prefix(name, plan)
     if prefix is not None:
         retention["name_prefix"] = prefix
-    rules = plan.keep.model_dump(mode="json", include=set(KeepRules.model_fields), exclude_unset=True, exclude_none=True)
+    rules = plan.keep.model_dump(
+        mode="json", include=set(KeepRules.model_fields), exclude_unset=True, exclude_none=True
+    )
     return {**retention, "keep": rules}
 
 

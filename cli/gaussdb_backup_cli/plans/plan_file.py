@@ -92,7 +92,9 @@ def _list_plans(document: Document, problems: list[Problem]) -> Iterator[tuple[s
     data = document.data
     if not isinstance(data, dict) or not isinstance(data.get("plans"), dict) or not data["plans"]:
         path = ("plans",) if isinstance(data, dict) and "plans" in data else ()
-        given = "nothing" if data is None or (path and data["plans"] is None) else _shorten(data["plans"] if path else data)
+        given = (
+            "nothing" if data is None or (path and data["plans"] is None) else _shorten(data["plans"] if path else data)
+        )
         message = f"expected {'plans by their names' if path else 'an object with plans'}; got {given}"
         problems.append(Problem(document.place_of(path), show_path(path), message))
     if not isinstance(data, dict):

@@ -193,8 +193,14 @@ class _Converter:
         text = node.value
         quotes = f'write "{text}", in quotes, where a text is meant'
         if kind == "timestamp":
-            return Unquoted(text) if _DATE.fullmatch(text) else self._problem(
-                node, path, f"{_short(text)} is read as a time: {quotes}, else a date or time such as 2026-12-01T03:30"
+            return (
+                Unquoted(text)
+                if _DATE.fullmatch(text)
+                else self._problem(
+                    node,
+                    path,
+                    f"{_short(text)} is read as a time: {quotes}, else a date or time such as 2026-12-01T03:30",
+                )
             )
         if kind == "bool":
             if text in ("true", "false"):
