@@ -78,7 +78,10 @@ class InstanceBackups:
     def draw(self, width: int) -> str:
         """Return the text, of at most `width` columns."""
         zone, short = find_zone(self.timezone), shorten_ids(self.listed.backups)
-        rows = [["ID", f"BEGUN ({self.timezone})", "TOOK", "SIZE", "STATE", "KEPT BECAUSE"]]
+        begins = [one.backup.begin_time for one in self.rows if one.backup.begin_time]
+        names = {begin.astimezone(zone).tzname() or "" for begin in begins}
+        shown_zone = names.pop() if len(names) == 1 else self.timezone
+        rows = [["ID", f"BEGUN ({shown_zone})", "TOOK", "SIZE", "STATE", "KEPT BECAUSE"]]
         for one in self.rows:
             backup = one.backup
             rows.append(

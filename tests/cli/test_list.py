@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
 
 from gaussdb_backup_cli.failure import Exit
 from local.gaussdb_emulator import PastBackup
-from tests.helpers.command_line import GROUP, NAME, PLAN, PRUNE, Ran, StackUnderTest, hold_to_golden
+from tests.helpers.command_line import GROUP, NAME, PLAN, PRUNE, ZONE, Ran, StackUnderTest, hold_to_golden
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.past_runs import change_schedule
 from tests.helpers.stack_in_moto import refusal
@@ -50,7 +51,11 @@ def test_the_newest_is_first_with_the_reason_why_it_is_kept(stack: StackUnderTes
     ran = stack.run("list", "orders")
     assert ran.code == Exit.WELL
     assert ran.stdout.splitlines()[0] == f"orders  {ORDERS}"
-    assert ran.stdout.splitlines()[1].split()[:3] == ["ID", "BEGUN", "(Europe/Berlin)"]
+    assert ran.stdout.splitlines()[1].split()[:3] == [
+        "ID",
+        "BEGUN",
+        f"({datetime.now(ZoneInfo(ZONE)) - timedelta(days=1):%Z})",
+    ]
     assert [row.split("COMPLETED")[1].strip() for row in rows(ran)] == ["daily"] * 7 + [
         "would go: no rule keeps it"
     ] * 2

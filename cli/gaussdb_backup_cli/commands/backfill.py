@@ -7,7 +7,7 @@ import click
 
 from gaussdb_backup.domain.backup_request import MAX_AGE
 from gaussdb_backup_cli.backfill import Backfill, choose_runs, narrow
-from gaussdb_backup_cli.backups import list_backups
+from gaussdb_backup_cli.backups import list_all_backups
 from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_width
 from gaussdb_backup_cli.failure import CommandFailed, Exit
 from gaussdb_backup_cli.instances import choose_connection
@@ -82,7 +82,7 @@ def _read(
     begin, end = time
     now, connection = cli.now(), choose_connection(None, [schedule])
     times = list_past_runs(schedule, begin - _TICK, now)
-    backups = list_backups(stack, connection)
+    backups = list_all_backups(stack, connection)
     runs = read_past_runs(
         stack,
         schedule.payload,
