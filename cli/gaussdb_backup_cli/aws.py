@@ -24,8 +24,8 @@ from gaussdb_backup_cli.failure import CommandFailed
 LOCAL_ENDPOINT = "http://127.0.0.1:8002"
 LOCAL_VARIABLE = "GAUSSDB_BACKUP_LOCAL_ENDPOINT"
 LOCAL_REGION = "eu-central-1"
-INVOCATION = Config(read_timeout=200, connect_timeout=10, retries={"total_max_attempts": 1})
-"""Longer than the functions' timeout. One attempt: an invocation that is repeated may be another run."""
+INVOCATION = Config(read_timeout=930, connect_timeout=10, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+"""Longer than the longest timeout of a function. One attempt: an invocation that is repeated may be another run."""
 OTHERS = Config(read_timeout=30, connect_timeout=10, retries={"mode": "standard", "total_max_attempts": 5})
 DENIED = ("AccessDenied", "AuthorizationError", "UnauthorizedOperation")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")

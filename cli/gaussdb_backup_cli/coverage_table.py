@@ -62,6 +62,11 @@ def fit(text: str, width: int) -> str:
     return text[:kept] + "…" + " " * (width - used - 1)
 
 
+def columns(text: str) -> int:
+    """Return how many columns a text takes: two for an East Asian character, none for one that combines."""
+    return sum(_sizes(text))
+
+
 def _sizes(text: str) -> list[int]:
     return [0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text]
 
@@ -71,7 +76,7 @@ def _name_of(one: InstanceCoverage) -> str:
 
 
 def _choose_name_width(shown: Sequence[InstanceCoverage], width: int) -> int:
-    longest = max((sum(_sizes(_name_of(one))) for one in shown), default=0)
+    longest = max((columns(_name_of(one)) for one in shown), default=0)
     room = width - AGE - STATE - 5 - FEWEST_DAYS
     return min(max(longest, NAME if width >= NARROW else NARROW_NAME), max(room, NARROW_NAME))
 
@@ -114,7 +119,7 @@ def _draw(one: InstanceCoverage, coverage: Coverage, days: int, width: int, name
     marks = "".join(DAY_MARKS[Day(mark)] for mark in one.days[len(one.days) - days :]).rjust(days)
     state = f"{STATE_MARKS[one.state]} {STATE_WORDS[one.state]}"
     text = _name_of(one)
-    if sum(_sizes(text)) > name:
+    if columns(text) > name:
         yield text
         text = ""
     line = f"{fit(text, name)} {marks}  {fit(age, AGE)}  {fit(state, STATE)}"

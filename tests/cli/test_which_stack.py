@@ -1,12 +1,16 @@
 """A stack that is missing, half-made, older or not allowed is one line that says what to do."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
+from gaussdb_backup_cli.aws import INVOCATION
 from gaussdb_backup_cli.command import Dependencies
 from gaussdb_backup_cli.failure import CommandFailed, Exit
 from gaussdb_backup_cli.schedules import Kind, find_schedule, list_schedules
 from gaussdb_backup_cli.stack import find_stack
+from local.aws_emulator.stack import ROOT, read_template
 from tests.helpers.command_line import NAME, StackUnderTest
 from tests.helpers.stack_in_moto import refusal
 
@@ -128,3 +132,10 @@ def test_a_plan_is_found_by_its_label_or_the_name_of_its_schedule(stack: StackUn
     with pytest.raises(CommandFailed, match="no prune schedule of a plan weekly") as caught:
         find_schedule(found, "weekly", Kind.PRUNE)
     assert (caught.value.hint, caught.value.exit_code) == ("there are: nightly", Exit.USAGE)
+
+
+def test_an_invocation_is_waited_for_longer_than_any_function_may_take() -> None:
+    resources = read_template(ROOT / "template.yaml")["Resources"].values()
+    timeouts = [each["Properties"]["Timeout"] for each in resources if "Timeout" in each.get("Properties", {})]
+    options: Any = INVOCATION
+    assert options.read_timeout > max(timeouts) == 900

@@ -112,7 +112,7 @@ def test_no_requirement_pins_a_version(metadata: Message) -> None:
     """Another tool in the same environment may need another one."""
     requirements = [Requirement(each) for each in metadata.get_all("Requires-Dist", [])]
     assert {each.name for each in requirements} == {
-        *("aws-croniter", "boto3", "click", "pydantic", "pyyaml", "rich", "tzdata"),
+        *("boto3", "click", "pydantic", "pyyaml", "rich", "tzdata"),
     }
     assert {specifier.operator for each in requirements for specifier in each.specifier} == {">="}
 
@@ -140,7 +140,7 @@ def test_the_functions_do_not_carry_what_only_the_command_line_needs() -> None:
     text = "".join(path.read_text() for path in (ROOT / "layers" / "dependencies").glob("requirements.*"))
     names = {name.lower() for name in re.findall(r"^([\w-]+)", text, re.MULTILINE)}
     assert "pydantic" in names
-    assert names & {"aws-croniter", "click", "pyyaml", "rich"} == set()
+    assert names & {"click", "pyyaml", "rich"} == set()
 
 
 def test_the_tests_use_a_version_of_each_dependency_that_it_allows(installed: Installed) -> None:
