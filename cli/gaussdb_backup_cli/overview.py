@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gaussdb_backup_cli.aws import explain
-from gaussdb_backup_cli.backups import BackupList, list_backups
+from gaussdb_backup_cli.backups import BackupList, list_all_backups
 from gaussdb_backup_cli.failure import CommandFailed
 from gaussdb_backup_cli.instances import Instance, list_instances
 from gaussdb_backup_cli.moments import show_utc
@@ -175,7 +175,7 @@ def _connection_of(schedule: DeployedSchedule) -> str:
 
 
 def _read_connection(overview: Overview, stack: Stack, connection: str, plans: Sequence[DeployedSchedule]) -> None:
-    backups = overview.read("backups", lambda: list_backups(stack, connection), is_essential=True)
+    backups = overview.read("backups", lambda: list_all_backups(stack, connection), is_essential=True)
     if backups is None:
         return
     overview.is_cut = overview.is_cut or backups.is_cut

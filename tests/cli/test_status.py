@@ -246,18 +246,33 @@ def test_an_age_that_is_none(stack: StackUnderTest, since: str) -> None:
     assert (ran.code, ran.error["code"], ran.stdout) == (Exit.USAGE, "bad_age", "")
 
 
-def test_a_list_that_was_cut_is_not_pretended_to_be_whole(stack: StackUnderTest) -> None:
-    run = run_daily(stack)
-    add_run(stack, run)
+def cut_lists(stack: StackUnderTest, most: int) -> None:
+    """Have a response of a prune list at most so many backups that are kept."""
     invoke = stack.deployment.invoke
 
     def cut(function: str, event: Any) -> Any:
         response = invoke(function, event)
         if function == "prune_backups":
-            response["kept"] = response["kept"][:1]
+            response["kept"] = response["kept"][:most]
         return response
 
     stack.deployment.invoke = cut  # type: ignore[method-assign,assignment]
+
+
+def test_a_list_that_is_cut_is_read_in_parts(stack: StackUnderTest) -> None:
+    run = run_daily(stack)
+    add_run(stack, run)
+    add_run(stack, run - timedelta(days=1))
+    cut_lists(stack, 3)
+    ran = stack.run("status", "--json")
+    assert (ran.code, ran.result["is_cut"]) == (Exit.WELL, False)
+    assert set(states(ran).values()) == {"ok"}
+
+
+def test_a_list_that_was_cut_is_not_pretended_to_be_whole(stack: StackUnderTest) -> None:
+    run = run_daily(stack)
+    add_run(stack, run)
+    cut_lists(stack, 1)
     ran = stack.run("status", "--json")
     assert ran.result["is_cut"] is True
     assert set(states(ran).values()) == {"ok", "unknown"}
