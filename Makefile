@@ -19,7 +19,7 @@ SEED ?= $(shell date +%s)
 export STACK
 
 .PHONY: help demo test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
-	deploy doctor redrive emulators stop-emulators lock clean need-writable need-chromium need-docker need-aws
+	deploy doctor cli redrive emulators stop-emulators lock clean need-writable need-chromium need-docker need-aws
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no t
 lint: $(VENV)/.complete $(CHECKOV_VENV)/.complete validate  ## Check style, types, the direction of imports and the template
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy $(CODE)
-	@PYTHONPATH=layers/gaussdb_backup $(VENV)/bin/lint-imports --no-logo
+	@PYTHONPATH=cli:layers/gaussdb_backup $(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/cfn-lint
 	@$(CHECKOV_VENV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
@@ -86,6 +86,10 @@ deploy: need-writable $(VENV)/.complete need-aws  ## Build, deploy and check, wi
 
 doctor: $(VENV)/.complete  ## Check whether the deployed STACK works, with your AWS credentials
 	@$(PYTHON) -m tools.check_stack$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+
+# Make's own exit code is 2 whatever failed: a script that needs that of a command installs the command line.
+cli: $(VENV)/.complete  ## Run the command line, with your AWS credentials (ARGS="status"; STACK=…)
+	@PYTHONPATH=cli:layers/gaussdb_backup $(PYTHON) -m gaussdb_backup_cli$(if $(STACK), --stack "$(STACK)") $(ARGS)
 
 redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }

@@ -1,12 +1,15 @@
 """The entry point: the list of the commands, each of which is imported when it is run."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gaussdb_backup_cli.command import is_json, report_failure, stack_options
 from gaussdb_backup_cli.failure import CommandFailed, Exit
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "status": "What became of the backups of the last day, and what waits.",
@@ -40,6 +43,14 @@ class Commands(click.Group):
         """Write the list of the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the commands and options that begin with what was typed, without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; why it could not do what it was to do is one line, and a hint."""

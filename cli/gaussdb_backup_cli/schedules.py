@@ -44,13 +44,17 @@ def list_schedules(stack: Stack) -> list[DeployedSchedule]:
     client, group = stack.client("scheduler"), stack.output("ScheduleGroupName")
     pages = client.get_paginator("list_schedules").paginate(GroupName=group)
     names = sorted(each["Name"] for page in pages for each in page["Schedules"])
-    schedules = []
-    for name in names:
-        try:
-            schedules.append(_parse(client.get_schedule(GroupName=group, Name=name), stack))
-        except client.exceptions.ResourceNotFoundException:
-            continue  # deleted since it was listed
-    return schedules
+    found = (read_schedule(stack, name) for name in names)
+    return [schedule for schedule in found if schedule is not None]
+
+
+def read_schedule(stack: Stack, name: str) -> DeployedSchedule | None:
+    """Return one schedule of the stack's group; `None` where there is none. Raises what boto3 raises."""
+    client = stack.client("scheduler")
+    try:
+        return _parse(client.get_schedule(GroupName=stack.output("ScheduleGroupName"), Name=name), stack)
+    except client.exceptions.ResourceNotFoundException:
+        return None
 
 
 def find_schedule(stack: Stack, plan: str, kind: Kind) -> DeployedSchedule:

@@ -82,6 +82,11 @@ class Stack:
             if resource["Type"] == resource_type
         }
 
+    def has(self, resource: str) -> bool:
+        """Return whether a resource, given by its logical id, exists with these parameters."""
+        condition = self.template["Resources"][resource].get("Condition")
+        return condition is None or self._holds({"Condition": condition})
+
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
         """Resolve `Ref`, `GetAtt`, `Sub`, `Join`, `If` and `FindInMap` at any depth; leave out what has no value.
 
@@ -145,13 +150,11 @@ class Stack:
             case {"Condition": name}:
                 return self._holds(self.template["Conditions"][name])
             case {"Fn::And": conditions}:
-                return all(self._holds(each) for each in conditions)
+                return all(map(self._holds, conditions))
+            case {"Fn::Or": conditions}:
+                return any(map(self._holds, conditions))
             case {"Fn::Not": [negated]}:
                 return not self._holds(negated)
-            case {"Fn::And": parts}:
-                return all(map(self._holds, parts))
-            case {"Condition": name}:
-                return self._holds(self.template["Conditions"][name])
             case {"Fn::Equals": [first, second]}:
                 return bool(self.resolve(first) == self.resolve(second))
         raise KeyError(f"a condition that is not supported here: {condition}")
@@ -166,7 +169,10 @@ def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **ov
     if unknown := overrides.keys() - defaults.keys():
         raise KeyError(f"the template has no such parameter: {', '.join(sorted(unknown))}")
     parameters = defaults | overrides
-    resources = {name: each for name, each in template["Resources"].items() if each["Type"] in LOCAL_TYPES}
+    planned = Stack(template, parameters)
+    resources = {
+        name: each for name, each in template["Resources"].items() if each["Type"] in LOCAL_TYPES and planned.has(name)
+    }
     body = {key: template[key] for key in SECTIONS if key in template}
     cloudformation = client("cloudformation")
     cloudformation.create_stack(

@@ -17,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 type Template = dict[str, Any]
 
+DESTINATIONS = ("AWS::Events::ApiDestination", "AWS::Events::Connection")
 HAVE_BATCH_CALLS = ("sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 
 
@@ -35,6 +36,7 @@ def fit(template: Template, *, endpoint: str, parameters: Mapping[str, str]) -> 
     changes = [
         *_leave_out_saved_queries(fitted),
         *_leave_out_alarms_with_metric_math(fitted),
+        *_leave_out_destinations(fitted),
         *_write_concurrency_as_numbers(fitted, values),
         *_permit_batch_calls(fitted),
         *_evaluate_conditions_with_a_join(fitted, values),
@@ -69,6 +71,24 @@ def _leave_out_of_dashboard(dashboard: dict[str, Any], alarm: str) -> None:
         if f"${{{alarm}.Arn}}" in json.dumps(value):
             values[name] = ""
     dashboard["DashboardBody"]["Fn::Sub"][0] = re.sub(r",\s*\]", "]", text)
+
+
+def _leave_out_destinations(template: Template) -> Iterator[str]:
+    """Leave out API destinations, which the emulator has but makes of no template, and what is for them alone."""
+    gone = {name for kind in DESTINATIONS for name in _of_type(template, kind)}
+    for rule in _of_type(template, "AWS::Events::Rule").values():
+        rule["Targets"] = [each for each in rule["Targets"] if not _refers_to(each, gone)]
+    rules = _of_type(template, "AWS::Events::Rule")
+    gone |= {name for name, rule in rules.items() if not rule["Targets"]}
+    roles = _of_type(template, "AWS::IAM::Role")
+    gone |= {name for name, role in roles.items() if _refers_to(role, gone)}
+    for name in sorted(gone):
+        del template["Resources"][name]
+        yield f"{name}: left out, with the targets of rules, API destinations are not made of a template"
+
+
+def _refers_to(value: Any, names: set[str]) -> bool:  # noqa: ANN401 - any part of a template
+    return any(path[0] in names for path in _find(value, "Fn::GetAtt"))
 
 
 def _write_concurrency_as_numbers(template: Template, values: Mapping[str, str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from local.ministack import ACCOUNT_ID, REGION, Account, Keys, deploy, fit, run_
 from local.ministack.policies import COMMAND_LINE, DEPLOYING, read_policies
 from tests.helpers.deployed import DeployedStack, Project
 from tests.helpers.gaussdb import make_cloud
+from tests.helpers.notifications import ENABLED
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build"
@@ -41,7 +42,9 @@ def make_user(account: Account, stack: str, section: tuple[Path, str], name: str
     """Make a user who has the policies of a section of the documents for a stack, and nothing else."""
     iam, name = account.client("iam"), f"{name}-{stack}"
     iam.create_user(UserName=name)
-    for number, policy in enumerate(read_policies(section, {"ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack})):
+    # The emulator looks for a schedule of any group in the default one.
+    placeholders = {"schedule/STACK/": "schedule/default/", "ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack}
+    for number, policy in enumerate(read_policies(section, placeholders)):
         made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
     return account.keys_of(name)
@@ -79,12 +82,12 @@ def scheduled_instance(project: Project) -> str:
 
 @pytest.fixture(scope="session")
 def scheduled_stack(deploy_stack: Deploy, scheduled_instance: str) -> DeployedStack:
-    """A second stack in the same account and region, whose schedule runs each minute."""
+    """A second stack in the same account and region, whose schedule runs each minute, with each channel."""
     parameters = {
         "ScheduleState": "ENABLED",
         "ScheduleExpression": "rate(1 minute)",
         "InstanceIds": scheduled_instance,
-        "NotifyOfEachAudit": "true",
+        **ENABLED,
         "RetentionRules": json.dumps({"last": 3, "daily": 7}),
     }
     return deploy_stack("second", parameters)

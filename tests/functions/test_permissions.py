@@ -175,10 +175,21 @@ def test_the_role_of_the_schedules_may_use_their_targets_and_their_dead_letter_q
     assert granted("SchedulesRole") == invoked | sent
 
 
-def test_the_rules_may_publish_to_the_topic_and_nothing_else() -> None:
+def test_the_rules_may_publish_to_the_topics_and_nothing_else() -> None:
     [policy] = TEMPLATE["Resources"]["NotificationsRole"]["Properties"]["Policies"]
     [statement] = policy["PolicyDocument"]["Statement"]
-    assert (statement["Action"], statement["Resource"]) == ("sns:Publish", {"Ref": "BackupNotifications"})
+    chat = {"Fn::If": ["HasChat", {"Ref": "ChatNotificationsTopic"}, {"Ref": "AWS::NoValue"}]}
+    assert (statement["Action"], statement["Resource"]) == ("sns:Publish", [{"Ref": "BackupNotifications"}, chat])
+
+
+def test_the_rules_may_send_requests_to_the_destinations_of_the_stack_and_nothing_else() -> None:
+    [policy] = TEMPLATE["Resources"]["DestinationsRole"]["Properties"]["Policies"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "events:InvokeApiDestination"
+    assert statement["Resource"] == [
+        {"Fn::If": [f"Has{name}", {"Fn::GetAtt": [f"{name}Destination", "Arn"]}, {"Ref": "AWS::NoValue"}]}
+        for name in ("Webhook", "Ping")
+    ]
 
 
 def test_every_role_of_the_template_is_covered() -> None:
@@ -191,4 +202,5 @@ def test_every_role_of_the_template_is_covered() -> None:
         "PruneBackupsRole",
         "SchedulesRole",
         "NotificationsRole",
+        "DestinationsRole",
     }

@@ -29,6 +29,7 @@ SCHEMAS = ROOT / "cli" / "gaussdb_backup_cli" / "schemas"
 GOLDEN = ROOT / "tests" / "data" / "cli"
 VARIABLE = {
     "backup": re.compile(r"[0-9a-f]{32}br07"),
+    "run": re.compile(r"(?<=-)\d{8}-\d{4}(?=\")"),
     "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+\d\d:\d\d)"),
 }
 NAME = "gaussdb-backup"
@@ -169,6 +170,10 @@ class StackUnderTest:
 
     def deliver(self) -> None:
         """Deliver the messages of the queues until none is visible."""
+        with redirect_stdout(self.outside or sys.stdout):
+            self._deliver()
+
+    def _deliver(self) -> None:
         for variable, function in (
             ("PLAN_QUEUE_URL", "dispatch_backups"),
             ("BACKUP_QUEUE_URL", "create_backup"),

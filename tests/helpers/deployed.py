@@ -271,12 +271,12 @@ class Inbox:
 
     @classmethod
     @contextmanager
-    def of_topic(cls, stack: DeployedStack) -> Iterator[Self]:
-        """Receive what a stack's topic is sent."""
+    def of_topic(cls, stack: DeployedStack, topic: str = "BackupNotifications") -> Iterator[Self]:
+        """Receive what one of a stack's topics is sent."""
         sns = stack.client("sns")
         with cls._open(stack, f"test-{uuid4().hex}") as inbox:
-            topic = stack.resources["BackupNotifications"]
-            subscribed = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn, ReturnSubscriptionArn=True)
+            arn = stack.resources[topic]
+            subscribed = sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox.arn, ReturnSubscriptionArn=True)
             yield inbox
             sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
 

@@ -10,6 +10,7 @@ import pytest
 from local.aws_emulator.stack import Stack, default_parameters, read_template
 from tests.helpers.alarms import fires
 from tests.helpers.clock import RUN
+from tests.helpers.notifications import ENABLED
 from tests.helpers.published_metrics import Published
 
 type Fires = Callable[..., bool]
@@ -20,7 +21,7 @@ EVERYTHING_ENABLED = {
     "ScheduleState": "ENABLED",
     "RetentionRules": '{"daily": 7}',
     "PruneState": "ENABLED",
-    "NotifyOfEachAudit": "true",
+    **ENABLED,
 }
 """Parameters with which no resource is left out for its condition."""
 

@@ -39,7 +39,6 @@ NOT_USED = {
     "elasticfilesystem:*": "file systems",
     "firehose:*": "delivery streams",
     "iam:AttachRolePolicy": "managed policies",
-    "iam:CreateServiceLinkedRole": "replicated tables",
     "iam:DetachRolePolicy": "managed policies",
     "kinesis:*": "streams",
     "kms:*": "keys of one's own for tables, queues and logs",
@@ -119,6 +118,8 @@ OWN_RESOURCES = {
     "AWS::CloudWatch::Alarm": "cloudwatch:REGION:ACCOUNT:alarm:STACK-backup-failed",
     "AWS::CloudWatch::Dashboard": "cloudwatch::ACCOUNT:dashboard/STACK",
     "AWS::DynamoDB::Table": "dynamodb:REGION:ACCOUNT:table/STACK-StateTable-A1B2C3",
+    "AWS::Events::ApiDestination": "events:REGION:ACCOUNT:api-destination/STACK-webhook/5f5d7d0a",
+    "AWS::Events::Connection": "events:REGION:ACCOUNT:connection/STACK-webhook/5f5d7d0a",
     "AWS::Events::Rule": "events:REGION:ACCOUNT:rule/STACK-backup-failed",
     "AWS::IAM::Role": "iam::ACCOUNT:role/STACK-CreateBackupRole-A1B2C3",
     "AWS::Lambda::Alias": "lambda:REGION:ACCOUNT:function:STACK-create-backup:live",
@@ -206,6 +207,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_any(policies: list[di
 def test_nothing_is_allowed_outside_the_stack_the_account_and_the_region(policies: list[dict[str, Any]]) -> None:
     own = re.compile(
         rf"{PLACEHOLDERS['STACK']}|aws-sam-cli-managed-default|gaussdb-backup/|transform/Serverless|mapping:"
+        "|role/aws-service-role/apidestinations"
     )
     for statement in statements(policies):
         for resource in as_list(statement["Resource"]):
@@ -213,9 +215,29 @@ def test_nothing_is_allowed_outside_the_stack_the_account_and_the_region(policie
             assert not any(placeholder in resource for placeholder in PLACEHOLDERS)
 
 
-def test_no_service_is_allowed_as_a_whole_and_no_secret_can_be_read(allowed: set[str]) -> None:
+def test_no_service_is_allowed_as_a_whole(allowed: set[str]) -> None:
     assert [action for action in allowed if action.endswith(":*") or action == "*"] == []
-    assert not matches("secretsmanager:GetSecretValue", allowed)
+
+
+def test_no_secret_can_be_read_but_those_that_eventbridge_makes_for_this_stack(policies: list[dict[str, Any]]) -> None:
+    """A connection is made with the permissions of whoever makes it, this one too."""
+    reading = [
+        each for each in statements(policies) if matches("secretsmanager:GetSecretValue", as_list(each["Action"]))
+    ]
+    place = f"{PLACEHOLDERS['REGION']}:{PLACEHOLDERS['ACCOUNT']}"
+    own = f"arn:aws:secretsmanager:{place}:secret:events!connection/{PLACEHOLDERS['STACK']}-*"
+    assert [each["Resource"] for each in reading] == [own]
+
+
+def test_only_the_role_of_eventbridges_api_destinations_can_be_made_for_a_service(
+    policies: list[dict[str, Any]],
+) -> None:
+    [making] = [
+        each for each in statements(policies) if matches("iam:CreateServiceLinkedRole", as_list(each["Action"]))
+    ]
+    service = "apidestinations.events.amazonaws.com"
+    assert making["Condition"] == {"StringEquals": {"iam:AWSServiceName": service}}
+    assert making["Resource"].endswith(f":role/aws-service-role/{service}/*")
 
 
 def test_roles_are_passed_only_to_those_whom_they_trust(
@@ -352,7 +374,7 @@ def test_the_boundary_is_demanded_wherever_a_role_can_be_given_permissions(
     ]  # which is true as well where a role has no boundary at all
     assert all(arns_of(known, action) for action in [*demanded["Action"], never["Action"]])
     changing = {action for action in allowed if re.fullmatch(r"iam:(Create|Put|Attach)\w*", action)}
-    assert changing <= set(demanded["Action"])
+    assert changing - {"iam:CreateServiceLinkedRole"} <= set(demanded["Action"])  # of which AWS sets the permissions
 
 
 def test_the_boundary_allows_by_its_description_all_that_the_roles_allow(template: dict[str, Any]) -> None:

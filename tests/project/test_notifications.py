@@ -19,18 +19,23 @@ from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED, event_of_a
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
+from tests.helpers.input_transformer import paths_of, render
 
 FAILURES = {status for status in Status if status.is_failure}
+OF_CHANNELS = {"ChatNotificationsTopic", "AuditCoveredPingRule"}
+"""What exists with a channel alone: tests/project/test_notification_channels.py."""
 NOTIFYING = {"AWS::SNS::Topic", "AWS::Events::Rule"}
 ENVELOPE = {"time"}
 AUDITS = {"AuditUncoveredRule": UNCOVERED, "AuditDigestRule": COVERED}
 """The rules for audits, each with an audit that it is for."""
+PING = "AuditCoveredPingRule"
 WORST_TEN = {f"line_{number}" for number in range(1, WORST + 1)}
 
 
 @pytest.fixture(scope="session")
 def rules(stack: Stack) -> dict[str, Any]:
-    return stack.of_type("AWS::Events::Rule")
+    """The rules that notify people, which the ping of an outside service is not."""
+    return {name: rule for name, rule in stack.of_type("AWS::Events::Rule").items() if name != PING}
 
 
 @pytest.fixture
@@ -49,26 +54,22 @@ def failure_rules(rules: dict[str, Any]) -> dict[str, Any]:
 
 def transformer(rule: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
     """The paths, and the template's lines without their quotes."""
-    [target] = rule["Targets"]
+    [target] = [each for each in rule["Targets"] if each["Id"] == "notifications"]
     lines = target["InputTransformer"]["InputTemplate"].splitlines()
     assert all(re.fullmatch(r'"[^"\\]+"', line) for line in lines), "EventBridge accepts a text as one string per line"
     return target["InputTransformer"]["InputPathsMap"], [line.strip('"') for line in lines]
 
 
-def paths_of(detail: dict[str, Any], above: str = "$.detail") -> Iterator[tuple[str, str]]:
-    """The path of each field of an event, with its text."""
-    for name, value in detail.items():
-        if isinstance(value, dict):
-            yield from paths_of(value, f"{above}.{name}")
-        else:
-            yield f"{above}.{name}", str(value)
+def text_of(rule: dict[str, Any], detail: dict[str, Any]) -> str:
+    """The text of an event without the quotes around its lines."""
+    [target] = [each for each in rule["Targets"] if each["Id"] == "notifications"]
+    text = render(target["InputTransformer"], {"time": "2026-11-23T02:00:00Z", "detail": detail})
+    return "\n".join(line.strip('"') for line in text.splitlines())
 
 
-def render(rule: dict[str, Any], detail: dict[str, Any]) -> str:
-    """Fill in the text as EventBridge does: a field that an event does not have is omitted."""
-    paths, lines = transformer(rule)
-    known = dict(paths_of(detail)) | {"$.time": "2026-11-23T02:00:00Z"}
-    return re.sub(r"<(\w+)>", lambda match: known.get(paths[match[1]], ""), "\n".join(lines))
+def fields_of(detail: dict[str, Any]) -> set[str]:
+    """The paths of the fields of an event."""
+    return {path for path, _ in paths_of({"detail": detail})} | {f"$.{field}" for field in ENVELOPE}
 
 
 @pytest.mark.usefixtures("_aws")
@@ -118,6 +119,17 @@ def notified_of(
     ]
 
 
+def without_channels(value: Any) -> Any:
+    """What is left by default: moto does not leave out an item of a list that has no value."""
+    if isinstance(value, list):
+        return [without_channels(each) for each in value if not is_of_channel(each)]
+    return {key: without_channels(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def is_of_channel(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("Fn::If", [""])[0] in {"HasChat", "HasWebhook"}
+
+
 @pytest.mark.usefixtures("_aws")
 @pytest.mark.parametrize(("of_each_audit", "rules_of_audits"), [("false", 1), ("true", 2)])
 def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(
@@ -126,9 +138,11 @@ def test_cloudformation_creates_the_rules_with_the_topic_as_their_target(
     resources = {
         name: each
         for name, each in template["Resources"].items()
-        if each["Type"] in NOTIFYING or name in {"NotificationsRole", "NotificationDeadLetterQueue"}
+        if (each["Type"] in NOTIFYING and name not in OF_CHANNELS)
+        or name in {"NotificationsRole", "NotificationDeadLetterQueue"}
     }
-    body = {key: template[key] for key in ("Parameters", "Mappings", "Conditions")} | {"Resources": resources}
+    body = {key: template[key] for key in ("Parameters", "Mappings", "Conditions")}
+    body["Resources"] = without_channels(resources)
     boto3.client("cloudformation").create_stack(
         StackName="s",
         TemplateBody=json.dumps(body),
@@ -171,7 +185,7 @@ def sample_of(name: str, *, bare: bool = False) -> dict[str, Any]:
 
 def test_every_path_is_a_field_of_the_events_of_the_code(rules: dict[str, Any]) -> None:
     for name, rule in rules.items():
-        known = {path for path, _ in paths_of(sample_of(name))} | {f"$.{field}" for field in ENVELOPE}
+        known = fields_of(sample_of(name))
         paths, lines = transformer(rule)
         assert set(paths.values()) <= known
         assert set(re.findall(r"<(\w+)>", "\n".join(lines))) == set(paths)
@@ -186,7 +200,7 @@ def test_every_line_of_the_worst_instances_is_in_the_text(rules: dict[str, Any])
 def test_a_field_that_may_be_unknown_ends_its_line_after_a_label(rules: dict[str, Any]) -> None:
     """Or is the whole line, which is empty then: a digest has up to ten lines of instances."""
     for name, rule in rules.items():
-        always = {path for path, _ in paths_of(sample_of(name, bare=True))} | {f"$.{field}" for field in ENVELOPE}
+        always = fields_of(sample_of(name, bare=True))
         paths, lines = transformer(rule)
         for field in {field for field, path in paths.items() if path not in always}:
             [line] = [line for line in lines if f"<{field}>" in line]
@@ -202,16 +216,17 @@ def test_a_text_names_the_status_the_backup_the_instance_and_the_section_of_the_
     for rule in failure_rules.values():
         [status] = rule["EventPattern"]["detail"]["status"]
         detail = event_of(Status(status), bare=bare)
-        text = render(rule, detail)
+        text = text_of(rule, detail)
         assert status in text.splitlines()[0]
         assert all(word in text for word in (ORDERS, detail["backup_id"], detail["backup_name"], detail["connection"]))
-        assert "What to do: " in text
+        assert re.search(rf"What to do: .*: gaussdb-backup run {ORDERS}$", text, re.MULTILINE)
         section = f"Backup {status.lower()}"
         assert text.endswith(f"runbook, section {section}: {stack.parameters['RunbookUrl']}")
         assert f"### Backup {status.lower()}" in runbook
         assert not re.search(r"[<>{}]|None|null", text)
 
 
+COMMANDS = {"gaussdb-backup status", "gaussdb-backup run", "gaussdb-backup audit"}
 SECTIONS = {"AuditUncoveredRule": "Instances uncovered", "AuditDigestRule": "The digest of an audit"}
 
 
@@ -221,13 +236,15 @@ def test_a_text_of_an_audit_has_its_counts_the_worst_instances_and_the_section_o
     rules: dict[str, Any], stack: Stack, runbook: str, name: str, *, bare: bool
 ) -> None:
     detail = event_of_audit(EMPTY if bare else AUDITS[name])
-    text = render(rules[name], detail)
+    text = text_of(rules[name], detail)
     for field in ("connection", "scheduled_time", "audited", "uncovered", "not_found", "catch_up", "orphans"):
         assert re.search(rf": {re.escape(str(detail[field]))}$", text, re.MULTILINE), field
     assert all(line in text.splitlines() for line in detail["lines"].values())
     assert text.splitlines()[-1].endswith(f"runbook, section {SECTIONS[name]}: {stack.parameters['RunbookUrl']}")
     assert f"### {SECTIONS[name]}\n" in runbook
     assert not re.search(r"[<>{}]|None|null", text)
+    commands = set(re.findall(r"gaussdb-backup (?:status|run|audit)\b", text))
+    assert commands == (COMMANDS if name == "AuditUncoveredRule" else set())
 
 
 def test_the_first_line_of_a_text_says_whether_instances_are_uncovered(rules: dict[str, Any]) -> None:
@@ -236,7 +253,7 @@ def test_the_first_line_of_a_text_says_whether_instances_are_uncovered(rules: di
 
 
 def test_the_topic_accepts_the_alarms_of_this_stack_and_no_other_service(stack: Stack) -> None:
-    [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
+    policy = stack.of_type("AWS::SNS::TopicPolicy")["BackupNotificationsPolicy"]
     [alarms] = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     assert (alarms["Principal"], alarms["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
     assert alarms["Condition"]["StringEquals"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
@@ -246,17 +263,20 @@ def test_the_topic_accepts_the_alarms_of_this_stack_and_no_other_service(stack: 
 
 
 def test_nobody_publishes_without_tls(stack: Stack) -> None:
-    [policy] = stack.of_type("AWS::SNS::TopicPolicy").values()
-    [denied] = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
-    assert (denied["Principal"], denied["Action"]) == ("*", "sns:Publish")
-    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    policies = stack.of_type("AWS::SNS::TopicPolicy").values()
+    assert sorted(policy["Topics"] for policy in policies) == [["BackupNotifications"], ["ChatNotificationsTopic"]]
+    for policy in policies:
+        [denied] = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
+        assert (denied["Principal"], denied["Action"]) == ("*", "sns:Publish")
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert [denied["Resource"]] == policy["Topics"]
 
 
 @pytest.mark.parametrize("bus", ["default", "backups"])
-def test_the_rules_publish_with_a_role_that_only_they_can_assume(template: dict[str, Any], bus: str) -> None:
+@pytest.mark.parametrize("role", ["NotificationsRole", "DestinationsRole"])
+def test_the_rules_have_roles_that_only_they_can_assume(template: dict[str, Any], role: str, bus: str) -> None:
     """EventBridge supports conditions in the trust of a role, and none in the policy of a topic."""
-    role = template["Resources"]["NotificationsRole"]["Properties"]
-    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    [trust] = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     resolved = Stack(template, default_parameters(template) | {"EventBusName": bus}).resolve(trust["Condition"])
     assert resolved["StringEqualsIfExists"] == {"aws:SourceAccount": PSEUDO_PARAMETERS["AWS::AccountId"]}
     prefix = f"arn:aws:events:eu-central-1:123456789012:rule/{'' if bus == 'default' else f'{bus}/'}"
@@ -265,21 +285,30 @@ def test_the_rules_publish_with_a_role_that_only_they_can_assume(template: dict[
         patterns = resolved["ArnLike"]["aws:SourceArn"]
         assert any(fnmatchcase(prefix + name, pattern) for pattern in patterns), name
         assert not any(fnmatchcase(f"{prefix}other-{name}", pattern) for pattern in patterns)
-        [target] = rule["Properties"]["Targets"]
-        assert target["RoleArn"] == {"Fn::GetAtt": ["NotificationsRole", "Arn"]}
 
 
-def test_an_event_that_cannot_be_published_is_kept(template: dict[str, Any]) -> None:
-    for rule in (each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"):
-        [target] = rule["Properties"]["Targets"]
-        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["NotificationDeadLetterQueue", "Arn"]}}
+def test_a_target_has_the_role_that_may_reach_it(stack: Stack) -> None:
+    roles = {
+        "notifications": "NotificationsRole",
+        "chat": "NotificationsRole",
+        "webhook": "DestinationsRole",
+        "ping": "DestinationsRole",
+    }
+    targets = [each for rule in stack.of_type("AWS::Events::Rule").values() for each in rule["Targets"]]
+    assert {(each["Id"], each["RoleArn"]) for each in targets} == {(id_, f"{role}.Arn") for id_, role in roles.items()}
+
+
+def test_an_event_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
+    for target in (each for rule in stack.of_type("AWS::Events::Rule").values() for each in rule["Targets"]):
+        assert target["DeadLetterConfig"] == {"Arn": "NotificationDeadLetterQueue.Arn"}
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 14400}
 
 
-def test_the_topic_has_no_key_that_would_prevent_publishing(stack: Stack) -> None:
+def test_no_topic_has_a_key_that_would_prevent_publishing(stack: Stack) -> None:
     """With the key managed by AWS neither EventBridge nor alarms can publish."""
-    [topic] = stack.of_type("AWS::SNS::Topic").values()
-    assert "KmsMasterKeyId" not in topic
+    topics = stack.of_type("AWS::SNS::Topic")
+    assert set(topics) == {"BackupNotifications", "ChatNotificationsTopic"}
+    assert not any("KmsMasterKeyId" in topic for topic in topics.values())
 
 
 def test_the_subscription_exists_only_with_an_address(template: dict[str, Any], stack: Stack) -> None:

@@ -27,6 +27,7 @@ def statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+OF_NO_FUNCTION = {"SchedulesRole", "NotificationsRole", "DestinationsRole"}
 OF_NO_RESOURCE = {"ConnectToSubnets", "LeaveNetworkInterfacesToLambda"}
 """The actions on network interfaces know no resource that a policy could name beforehand."""
 
@@ -46,7 +47,7 @@ def test_what_a_role_may_do_to_any_network_interface_only_lambda_itself_may(temp
     by_role: dict[str, dict[str, Any]] = {}
     for role, statement in statements(template):
         by_role.setdefault(role, {})[statement["Sid"]] = statement
-    functions = {role: found for role, found in by_role.items() if role not in {"SchedulesRole", "NotificationsRole"}}
+    functions = {role: found for role, found in by_role.items() if role not in OF_NO_FUNCTION}
     assert len(functions) == len(of_type(template, "AWS::Serverless::Function"))
     for found in functions.values():
         allowed, denied = found["ConnectToSubnets"], found["LeaveNetworkInterfacesToLambda"]
@@ -68,7 +69,7 @@ def test_each_function_has_a_role_and_a_log_group_of_its_own(template: dict[str,
     functions = of_type(template, "AWS::Serverless::Function").values()
     roles = [function["Role"]["Fn::GetAtt"][0] for function in functions]
     groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
-    assert sorted([*roles, "SchedulesRole", "NotificationsRole"]) == sorted(of_type(template, "AWS::IAM::Role"))
+    assert sorted([*roles, *OF_NO_FUNCTION]) == sorted(of_type(template, "AWS::IAM::Role"))
     assert sorted(groups) == sorted(of_type(template, "AWS::Logs::LogGroup"))
     assert len(set(roles)) == len(set(groups)) == len(functions)
 

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.emitted_telemetry import emitted_telemetry
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("functions", "layers/gaussdb_backup", "local", "tools", "tests")
+FOLDERS = ("functions", "layers/gaussdb_backup", "cli", "local", "tools", "tests")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 REPLACED = {

@@ -1,6 +1,7 @@
 """Coverage: the state of an instance, its reason, its days, and the digest of all."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -250,9 +251,30 @@ def test_a_digest_is_good_news_only_if_each_instance_has_a_recent_good_backup(
     assert make_digest(coverage([INSTANCE], [backup(4)], **fields))["outcome"] == outcome
 
 
-@pytest.mark.parametrize("name", ["http://evil.test/x", "<a href=x>", "a\r\nSubject: x", "\u202eedoc", "x" * 5_000])
-def test_a_digest_shows_no_link_and_no_markup_of_an_instances_name(name: str) -> None:
+def test_a_digest_leaves_a_name_as_it_is_where_it_formats_nothing() -> None:
+    line = make_digest(coverage([Instance(id="b" * 32, name="orders_eu-1_a")], []))["lines"]["line_1"]
+    assert line.startswith("never: orders_eu-1_a (")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http://evil.test/x",
+        "<a href=x>",
+        "a\r\nSubject: x",
+        "\u202eedoc",
+        "x" * 5_000,
+        '", "title": "',
+        "a\\",
+        "<!channel> @here",
+        "*_~`all well`~_*",
+        "_all_ _well_",
+        "-__a__-",
+    ],
+)
+def test_a_digest_shows_no_link_no_mention_and_no_markup_of_an_instances_name(name: str) -> None:
     line = make_digest(coverage([Instance(id="b" * 32, name=name)], []))["lines"]["line_1"]
-    assert not set("/<>\r\n.") & set(line)
+    assert not set('/<>\r\n.@!*~`"\\') & set(line)
+    assert not re.search(r"\b_|_\b|__", line)
     assert line.isprintable()
     assert len(line) < 400

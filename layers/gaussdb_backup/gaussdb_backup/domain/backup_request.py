@@ -74,6 +74,7 @@ LABEL = r"^[A-Za-z0-9_-]{1,64}$"
 """What may become a dimension of a metric."""
 Label = Annotated[str, Field(pattern=LABEL, strict=True)]
 Time = Annotated[datetime, BeforeValidator(_parse_instant)]
+Description = Annotated[str, AfterValidator(_check_description)]
 TimeZone = Annotated[
     str,
     AfterValidator(_check_zone),
@@ -102,7 +103,7 @@ class Run(Strict):
         max_length=256,
         description="a name template of 1 to 256 characters",
     )
-    description: Annotated[str, AfterValidator(_check_description)] | None = Field(
+    description: Description | None = Field(
         default=None,
         strict=True,
         max_length=256,

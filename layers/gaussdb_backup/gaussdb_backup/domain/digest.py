@@ -7,8 +7,11 @@ from gaussdb_backup.domain.coverage import Coverage, InstanceCoverage
 
 WORST = 10
 """Instances that a digest names."""
-_NOT_IN_NAME, _NOT_IN_REASON = re.compile(r"[^\w-]"), re.compile(r"[^\w ,:()-]")
-"""Without slashes and dots an e-mail shows no link that somebody put into a name, or the API into a status."""
+_EMPHASIS = r"(?<![^\W_])_|_(?![^\W_])"
+"""An underscore that is not between two letters or digits: a chat would print slanted what is between two of them."""
+_NOT_IN_NAME, _NOT_IN_REASON = re.compile(rf"[^\w-]|{_EMPHASIS}"), re.compile(rf"[^\w ,:()-]|{_EMPHASIS}")
+"""Without slashes and dots neither an e-mail nor a chat shows a link that somebody put into a name, or the API into a
+status. Nor is anything left that ends a string of JSON, mentions a person or a channel, or formats a text."""
 
 
 def make_digest(coverage: Coverage) -> dict[str, Any]:
