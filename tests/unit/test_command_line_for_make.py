@@ -9,6 +9,10 @@ from tools.command_line import make_arguments
 
 SAVED = {"stack_name": "gaussdb-backup", "capabilities": "CAPABILITY_IAM"}
 
+REDRIVE = ["redrive", "--yes", "--queue", "plans"]
+ALL_SAVED = ["--stack", "gaussdb-backup", "--region", "eu-west-1", "--profile", "ops"]
+OF_SAM = ["--after-deploy", "--stack-name", "x", "--parameter-overrides", "A=b C=d", "--no-confirm-changeset"]
+
 
 @pytest.mark.parametrize(
     ("arguments", "saved", "expected"),
@@ -17,37 +21,10 @@ SAVED = {"stack_name": "gaussdb-backup", "capabilities": "CAPABILITY_IAM"}
         (["doctor"], {}, ["doctor"]),
         (["doctor", "--stack-name", "other"], SAVED, ["doctor", "--stack", "other"]),
         (["doctor", "--stack=other"], SAVED, ["doctor", "--stack", "other"]),
-        (
-            ["redrive", "--yes", "--queue", "plans"],
-            {**SAVED, "region": "eu-west-1", "profile": "ops"},
-            [
-                "redrive",
-                "--stack",
-                "gaussdb-backup",
-                "--region",
-                "eu-west-1",
-                "--profile",
-                "ops",
-                "--yes",
-                "--queue",
-                "plans",
-            ],
-        ),
+        (REDRIVE, {**SAVED, "region": "eu-west-1", "profile": "ops"}, [*REDRIVE[:1], *ALL_SAVED, *REDRIVE[1:]]),
         (["doctor", "--region", "r"], {"region": "s"}, ["doctor", "--region", "r"]),
         (["doctor", "--odd"], {}, ["doctor", "--odd"]),
-        (
-            [
-                "doctor",
-                "--after-deploy",
-                "--stack-name",
-                "x",
-                "--parameter-overrides",
-                "A=b C=d",
-                "--no-confirm-changeset",
-            ],
-            {},
-            ["doctor", "--stack", "x", "--after-deploy"],
-        ),
+        (["doctor", *OF_SAM], {}, ["doctor", "--stack", "x", "--after-deploy"]),
     ],
     ids=["saved", "nothing", "stack-name", "stack", "all saved", "given", "others", "of sam deploy"],
 )
