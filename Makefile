@@ -10,6 +10,7 @@ CHECKOV_VENV := .tools/checkov
 BROWSER_VENV := .tools/browser
 AXE := .tools/axe
 PYTHON := $(VENV)/bin/python
+COMMAND_LINE := PYTHONPATH=.:cli:layers/gaussdb_backup $(PYTHON) -m tools.command_line
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup cli local tests tools
 FAST := not browser and not container and not deployed and not load and not slow
@@ -96,7 +97,7 @@ cli: $(VENV)/.complete  ## Run the command line, with your AWS credentials (ARGS
 redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
 	@$(PYTHON) -m tools.check_aws $(ARGS)
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK" $(ARGS)
+	@$(COMMAND_LINE) redrive --yes --stack-name "$$STACK" $(ARGS)
 
 emulators: need-writable $(VENV)/.complete  ## Run both emulators in a container, for `sam local invoke` (Docker on Linux)
 	@$(PYTHON) -m local.container start
