@@ -167,6 +167,7 @@ def list_alarms(stack: Stack) -> list[Alarm]:
         Alarm(each["AlarmName"], each.get("StateUpdatedTimestamp"), each.get("StateReason", ""))
         for page in pages
         for each in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+        if each["StateValue"] == "ALARM"  # moto and others filter by the prefix alone
     ]
 
 
