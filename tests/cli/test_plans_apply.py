@@ -79,7 +79,7 @@ def edit(name: str, **changes: Any) -> None:
     client.update_schedule(GroupName=GROUP, Name=name, **({key: raw[key] for key in kept} | changes))
 
 
-def test_a_plan_becomes_three_schedules_that_look_like_the_stacks_own(files: Files) -> None:
+def test_a_plan_becomes_three_schedules_with_the_settings_of_the_stacks_own(files: Files) -> None:
     ran = files.apply(NIGHTLY)
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [

@@ -143,7 +143,7 @@ def test_offline_opens_no_account(check: Check, monkeypatch: pytest.MonkeyPatch)
     assert check(NIGHTLY, "--offline").code == 0
 
 
-def test_mistakes_are_errors_and_the_stack_is_not_asked(check: Check) -> None:
+def test_mistakes_are_errors_and_the_stack_is_not_invoked(check: Check) -> None:
     ran = check(NIGHTLY.replace("max_age_hours: 26", "max_age_hours: 0"))
     assert (ran.code, ran.stderr) == (2, "")
     assert ran.stdout.splitlines() == [
@@ -202,6 +202,6 @@ def test_it_fits_a_narrow_terminal(check: Check, width: int) -> None:
     assert max(len(line) for line in ran.stdout.splitlines()) <= width
 
 
-def test_a_paused_plan_is_shown_as_such(check: Check) -> None:
+def test_a_disabled_plan_is_shown_as_such(check: Check) -> None:
     ran = check(NIGHTLY.replace("    backup:\n", "    paused: true\n    backup:\n"), "--offline")
     assert "nightly, paused, times in Europe/Berlin" in ran.stdout

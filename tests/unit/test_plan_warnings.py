@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gaussdb_backup_cli.plans.findings import find_findings
 from gaussdb_backup_cli.plans.plan_file import parse_plans
+from gaussdb_backup_cli.plans.plan_warnings import find_warnings
 from tests.helpers.plan_files import NIGHTLY
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
-def findings(text: str, now: datetime = NOW) -> list[tuple[str, str, str]]:
+def warnings_of(text: str, now: datetime = NOW) -> list[tuple[str, str, str]]:
     plans = parse_plans(text, now=now)
     assert plans.problems == []
-    return [(each.code, each.plan, each.message) for each in find_findings(plans.plans, now=now)]
+    return [(each.code, each.plan, each.message) for each in find_warnings(plans.plans, now=now)]
 
 
 def change(*changes: tuple[str, str]) -> str:
@@ -26,7 +26,7 @@ def change(*changes: tuple[str, str]) -> str:
 
 
 def test_a_plan_may_have_nothing_to_point_out() -> None:
-    assert findings(NIGHTLY) == []
+    assert warnings_of(NIGHTLY) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_plan_may_have_nothing_to_point_out() -> None:
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
 def test_what_is_pointed_out(changes: list[tuple[str, str]], code: str, message: str) -> None:
-    [found] = [each for each in findings(change(*changes)) if each[0] == code]
+    [found] = [each for each in warnings_of(change(*changes)) if each[0] == code]
     assert found[:2] == (code, "nightly")
     assert found[2].startswith(message)
 
@@ -131,7 +131,7 @@ def test_what_is_pointed_out(changes: list[tuple[str, str]], code: str, message:
     ],
 )
 def test_what_is_not_pointed_out(changes: list[tuple[str, str]]) -> None:
-    assert findings(change(*changes)) == []
+    assert warnings_of(change(*changes)) == []
 
 
 BACKUP = "backup: {{schedule: rate(1 day), name_template: '{}'}}"
@@ -158,9 +158,9 @@ TIME = "{instance_id:.8}-{scheduled_time:%Y%m%d%H%M}"
 )
 def test_what_is_pointed_out_between_plans(first: str, second: str, expected: list[tuple[str, str]]) -> None:
     text = f"plans:\n  night: {{{first}}}\n  night-b: {{{second}}}\n"
-    assert [(code, plan) for code, plan, _ in findings(text)] == expected
+    assert [(code, plan) for code, plan, _ in warnings_of(text)] == expected
 
 
 def test_the_most_frequent_schedules_are_searched_at_once() -> None:
     text = change(("cron(30 3 * * ? *)", "cron(* * * * ? *)"), ("0 7 *", "* * *"), ("0 12 *", "* * *"))
-    assert {code for code, _, _ in findings(text)} == {"clock_skips"}
+    assert {code for code, _, _ in warnings_of(text)} == {"clock_skips"}
