@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gaussdb_backup_cli.aws import explain
-from gaussdb_backup_cli.backups import BackupList, list_backups
+from gaussdb_backup_cli.backups import BackupList, list_all_backups
 from gaussdb_backup_cli.failure import CommandFailed
 from gaussdb_backup_cli.instances import Instance, list_instances
 from gaussdb_backup_cli.moments import show_utc
@@ -167,6 +167,7 @@ def list_alarms(stack: Stack) -> list[Alarm]:
         Alarm(each["AlarmName"], each.get("StateUpdatedTimestamp"), each.get("StateReason", ""))
         for page in pages
         for each in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+        if each["StateValue"] == "ALARM"  # moto and others filter by the prefix alone
     ]
 
 
@@ -175,7 +176,7 @@ def _connection_of(schedule: DeployedSchedule) -> str:
 
 
 def _read_connection(overview: Overview, stack: Stack, connection: str, plans: Sequence[DeployedSchedule]) -> None:
-    backups = overview.read("backups", lambda: list_backups(stack, connection), is_essential=True)
+    backups = overview.read("backups", lambda: list_all_backups(stack, connection), is_essential=True)
     if backups is None:
         return
     overview.is_cut = overview.is_cut or backups.is_cut

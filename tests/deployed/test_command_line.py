@@ -48,7 +48,7 @@ def command(stack: DeployedStack, operator: Keys) -> CommandLine:
 
 
 @pytest.fixture
-def answer(command: CommandLine) -> Callable[..., Any]:
+def run_json(command: CommandLine) -> Callable[..., Any]:
     """Run a command for JSON that meets its schema; return the exit code and the result."""
 
     def run(*arguments: str) -> tuple[int, Any]:
@@ -63,7 +63,7 @@ def answer(command: CommandLine) -> Callable[..., Any]:
 
 
 def test_a_backup_by_hand_is_made_once_and_listed(
-    command: CommandLine, answer: Callable[..., Any], project_of_its_own: Project
+    command: CommandLine, run_json: Callable[..., Any], project_of_its_own: Project
 ) -> None:
     project = project_of_its_own
     instance = project.add_instance("by-hand")
@@ -71,11 +71,11 @@ def test_a_backup_by_hand_is_made_once_and_listed(
     done = command("run", "by-hand", *options, "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [status for _, status in project.backups(instance)] == ["COMPLETED"]
-    code, listed = answer("list", instance, *options)
+    code, listed = run_json("list", instance, *options)
     assert code == 0
     assert [one["status"] for one in listed["backups"]] == ["COMPLETED"]
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    first, second = (answer("run", instance, *options, "--scheduled-time", time)[1] for _ in range(2))
+    first, second = (run_json("run", instance, *options, "--scheduled-time", time)[1] for _ in range(2))
     assert [each["instances"][0]["outcome"] for each in (first, second)] == ["created", "adopted"]
     assert len(project.names(instance)) == 2
 
@@ -92,7 +92,7 @@ def plan_file(tmp_path: Path) -> Callable[[str], str]:
 
 def test_a_plan_file_is_applied_run_made_up_for_and_removed(
     command: CommandLine,
-    answer: Callable[..., Any],
+    run_json: Callable[..., Any],
     plan_file: Callable[[str], str],
     stack: DeployedStack,
     project_of_its_own: Project,
@@ -114,9 +114,9 @@ plans:
     done = command("plans", "check", path)
     assert done.returncode in (0, 3), done.stdout + done.stderr
     assert f"{name}-planned-" in done.stdout
-    assert answer("plans", "diff", path)[0] == 3
+    assert run_json("plans", "diff", path)[0] == 3
     assert command("plans", "apply", path).returncode == 0
-    assert answer("plans", "diff", path)[0] == 0
+    assert run_json("plans", "diff", path)[0] == 0
     group = stack.outputs["ScheduleGroupName"]
     scheduler = stack.client("scheduler")
     names = [each["Name"] for each in scheduler.list_schedules(GroupName=group)["Schedules"]]
@@ -131,9 +131,9 @@ plans:
         begin = old - timedelta(days=days)
         backup = PastBackup(instance_id=instance, name=f"{name}-{days}", begin_time=begin)
         project.cloud.add_backups(backup)
-    code, shown = answer("prune", name)
+    code, shown = run_json("prune", name)
     assert (code, len(shown["deleted"])) == (0, 0), "a count of days keeps what there is"
-    code, runs = answer("backfill", name, "--since", "2d")
+    code, runs = run_json("backfill", name, "--since", "2d")
     assert code in (0, 3)
     assert runs["runs"]
 
@@ -147,14 +147,14 @@ plans:
 
 
 def test_a_dead_letter_is_listed_without_being_disturbed_and_sent_again(
-    command: CommandLine, answer: Callable[..., Any], stack: DeployedStack, project_of_its_own: Project
+    command: CommandLine, run_json: Callable[..., Any], stack: DeployedStack, project_of_its_own: Project
 ) -> None:
     instance = project_of_its_own.add_instance("dead-letter")
     request = {"instance_id": instance, "connection": "there-is-none", "name_template": "x"}
     stack.send("BackupQueue", request)
     stack.message("BackupDeadLetterQueue", instance)
     for _ in range(2):
-        code, listed = answer("redrive", "--list")
+        code, listed = run_json("redrive", "--list")
         assert code == 3
         assert [one for one in listed["messages"] if one["instance_id"] == instance]
     [message] = [one for one in listed["messages"] if one["instance_id"] == instance]
@@ -165,10 +165,10 @@ def test_a_dead_letter_is_listed_without_being_disturbed_and_sent_again(
 
 
 def test_the_audit_is_a_table_a_page_and_one_line_of_nagios(
-    command: CommandLine, answer: Callable[..., Any], stack: DeployedStack, tmp_path: Path
+    command: CommandLine, run_json: Callable[..., Any], stack: DeployedStack, tmp_path: Path
 ) -> None:
     page = tmp_path / "coverage.html"
-    code, coverage = answer("audit", "--html", str(page))
+    code, coverage = run_json("audit", "--html", str(page))
     assert code in (0, 3)
     assert coverage["audited"] == len(coverage["instances"])
     assert page.read_text().startswith("<!doctype html>")
@@ -177,10 +177,10 @@ def test_the_audit_is_a_table_a_page_and_one_line_of_nagios(
     assert done.stdout.count("\n") == 1
 
 
-def test_the_status_and_the_doctor_have_something_to_report(answer: Callable[..., Any], command: CommandLine) -> None:
-    code, _ = answer("status")
+def test_the_status_and_the_doctor_have_something_to_report(run_json: Callable[..., Any], command: CommandLine) -> None:
+    code, _ = run_json("status")
     assert code in (0, 3)
-    code, checked = answer("doctor")
+    code, checked = run_json("doctor")
     assert code in (0, 3), checked
     assert not [one for one in checked["checks"] if one["outcome"] == "not checked"]
 
