@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import jsonschema
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaussdb_backup_cli.plans.check import check
@@ -14,7 +14,7 @@ from gaussdb_backup_cli.plans.texts import show_check
 from tests.helpers.plan_files import FILES, NOW
 
 SCHEMA = Path(__file__).parents[2] / "cli/gaussdb_backup_cli/schemas/plans_check.schema.json"
-HOSTILE = st.text(st.characters(include_characters="\x1b\u202e\n"), max_size=40)
+HOSTILE = st.text(st.characters(codec="utf-8") | st.sampled_from("\x1b\u202e\n"), max_size=40)
 ENTRIES = st.lists(
     st.fixed_dictionaries(
         {"instance_id": HOSTILE}, optional={"instance_name": HOSTILE, "backup_name": HOSTILE, "reason": HOSTILE}
@@ -26,6 +26,7 @@ RENDERED = st.none() | st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(FILES, RENDERED, st.integers(60, 120))
 def test_the_result_of_any_file_and_any_response_has_its_form(text: str, rendered: Rendered | None, width: int) -> None:
     plans = parse_plans(text, now=NOW)
