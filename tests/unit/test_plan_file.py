@@ -87,7 +87,7 @@ def test_the_functions_accept_the_payloads_of_every_plan(text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("    timezone: Europe/Berlin", "    timezone: Europe/Berln", "4 plans.nightly.timezone: expected an IANA time"),
+        ("    timezone: Europe/Berlin", "    timezone: Europe/Berln", "4 plans.nightly.timezone: expected an IANA"),
         ("max_age_hours: 26", "max_age_hours: 0", "11 plans.nightly.audit.max_age_hours: expected a number of hours"),
         ("max_age_hours: 26", 'max_age_hours: "26"', "11 plans.nightly.audit.max_age_hours: expected a number"),
         ("max_age_hours: 26", "max_hours: 26", "11 plans.nightly.audit.max_hours: no such field (there are"),

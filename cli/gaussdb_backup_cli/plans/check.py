@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gaussdb_backup_cli.plans.findings import Finding, find_findings
 from gaussdb_backup_cli.plans.models import PlanOfFile
 from gaussdb_backup_cli.plans.plan_file import PARTS, Plans
+from gaussdb_backup_cli.plans.plan_warnings import PlanWarning, find_warnings
 from gaussdb_backup_cli.plans.rendering import Rendered
 from gaussdb_backup_cli.plans.timetables import find_times
 
@@ -18,39 +18,39 @@ type Render = Callable[[str, PlanOfFile], Rendered]
 def check(file: str, plans: Plans, render: Render | None, *, now: datetime) -> dict[str, Any]:
     """Return the result of the JSON form. Without `render` nothing is known about the instances."""
     rendered = {name: render(name, plan) for name, plan in plans.plans.items()} if render else {}
-    found = [*find_findings(plans.plans, now=now), *_find_in_rendered(rendered)]
+    found = [*find_warnings(plans.plans, now=now), *_find_in_rendered(rendered)]
     return {
         "file": file,
         "problems": [
             {"line": each.place.line, "column": each.place.column, "path": each.path, "message": each.message}
             for each in plans.problems
         ],
-        "warnings": [_show_finding(each, plans) for each in found],
+        "warnings": [_show_warning(each, plans) for each in found],
         "plans": [_show_plan(name, plan, rendered.get(name), now) for name, plan in plans.plans.items()],
     }
 
 
-def _find_in_rendered(rendered: Mapping[str, Rendered]) -> Iterator[Finding]:
+def _find_in_rendered(rendered: Mapping[str, Rendered]) -> Iterator[PlanWarning]:
     for name, each in rendered.items():
         if each.failure:
-            yield Finding("not_rendered", name, ("backup",), f"its instances are not known: {each.failure}")
+            yield PlanWarning("not_rendered", name, ("backup",), f"its instances are not known: {each.failure}")
         elif not each.queued and not each.skipped and not each.rejected:
-            yield Finding("nothing_selected", name, ("select",), "no instance of the project is selected")
+            yield PlanWarning("nothing_selected", name, ("select",), "no instance of the project is selected")
         elif each.rejected:
             message = f"{len(each.rejected)} selected by it cannot be backed up: {each.rejected[0].get('reason')}"
-            yield Finding("instances_rejected", name, ("backup",), message)
+            yield PlanWarning("instances_rejected", name, ("backup",), message)
 
 
-def _show_finding(finding: Finding, plans: Plans) -> dict[str, Any]:
-    place = plans.place_of(finding.plan, *finding.path)
-    path = ".".join(finding.path)
+def _show_warning(warning: PlanWarning, plans: Plans) -> dict[str, Any]:
+    place = plans.place_of(warning.plan, *warning.path)
+    path = ".".join(warning.path)
     return {
-        "code": finding.code,
-        "plan": finding.plan,
+        "code": warning.code,
+        "plan": warning.plan,
         "path": path,
         "line": place.line,
         "column": place.column,
-        "message": finding.message,
+        "message": warning.message,
     }
 
 
@@ -74,7 +74,7 @@ def _show_plan(name: str, plan: PlanOfFile, rendered: Rendered | None, now: date
     return {
         "name": name,
         "timezone": plan.timezone,
-        "paused": plan.paused,
+        "paused": plan.is_disabled,
         "schedules": schedules,
         "instances": instances,
     }

@@ -47,20 +47,20 @@ def read_plan_file(path: Path) -> str:
     """Return the text of a file. Raises `CommandFailed` where it cannot be one with plans."""
     try:
         if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise _unreadable(path, f"is larger than {MOST_BYTES:,} bytes", "split it")
+            raise _not_a_plan_file(path, f"is larger than {MOST_BYTES:,} bytes", "split it")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable(path, f"is not UTF-8 (byte {error.start + 1})", "save it as UTF-8") from None
+        raise _not_a_plan_file(path, f"is not UTF-8 (byte {error.start + 1})", "save it as UTF-8") from None
     except IsADirectoryError:
-        raise _unreadable(path, "is a folder", "name the file in it") from None
+        raise _not_a_plan_file(path, "is a folder", "name the file in it") from None
     except FileNotFoundError:
-        raise _unreadable(path, "does not exist", "name a file with plans") from None
+        raise _not_a_plan_file(path, "does not exist", "name a file with plans") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _unreadable(path, f"cannot be read: {reason}", "name a file with plans") from None
+        raise _not_a_plan_file(path, f"cannot be read: {reason}", "name a file with plans") from None
 
 
-def _unreadable(path: Path, why: str, hint: str) -> CommandFailed:
+def _not_a_plan_file(path: Path, why: str, hint: str) -> CommandFailed:
     return CommandFailed("unreadable_file", f"{shorten(str(path)).strip("'")} {why}", hint, exit_code=Exit.USAGE)
 
 
@@ -189,14 +189,14 @@ def _find_refused(name: str, plan: PlanOfFile, document: Document, now: datetime
         if size > MOST_INPUT:
             message = f"the payload has {size:,} bytes of at most {MOST_INPUT:,}: select fewer instances by their ids"
             yield Problem(document.place_of(base, key=True), show_path(base), message)
-        for problem in _ask(kind, payload, now):
+        for problem in _find_refused_fields(kind, payload, now):
             if problem.field.endswith("name_prefix") and find_prefix(name, plan) is None:
                 continue
             where = _find_origin(base, kind, problem.field)
             yield Problem(document.place_of(where), show_path(where), str(problem).removeprefix(f"{problem.field}: "))
 
 
-def _ask(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldProblem]:
+def _find_refused_fields(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldProblem]:
     """Return what a function finds wrong with a payload."""
     data = {**payload, "scheduled_time": now.isoformat()}
     try:

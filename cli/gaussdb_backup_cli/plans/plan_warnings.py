@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlanWarning:
     """One warning. `path` is what it is about, in the plan; `code` names its kind."""
 
     code: str
@@ -30,16 +30,16 @@ class Finding:
     message: str
 
 
-def find_findings(plans: Mapping[str, PlanOfFile], *, now: datetime) -> list[Finding]:
+def find_warnings(plans: Mapping[str, PlanOfFile], *, now: datetime) -> list[PlanWarning]:
     """Return the warnings, plan by plan, then those between plans."""
-    found = [finding for name, plan in plans.items() for finding in _find_in_plan(name, plan, now)]
+    found = [warning for name, plan in plans.items() for warning in _find_in_plan(name, plan, now)]
     return [*found, *_find_between(plans)]
 
 
-def _find_in_plan(name: str, plan: PlanOfFile, now: datetime) -> Iterator[Finding]:
+def _find_in_plan(name: str, plan: PlanOfFile, now: datetime) -> Iterator[PlanWarning]:
     times = find_times(plan, now=now)
     if plan.end is not None and plan.end <= now:
-        yield Finding("ended", name, ("until",), "the plan has ended: its schedules are disabled")
+        yield PlanWarning("ended", name, ("until",), "the plan has ended: its schedules are disabled")
         return
     for kind, each in times.items():
         yield from _find_in_schedule(name, PARTS[kind], plan, each)
@@ -51,48 +51,52 @@ def _find_in_plan(name: str, plan: PlanOfFile, now: datetime) -> Iterator[Findin
         yield from _find_in_keep(name, plan, runs)
 
 
-def _find_in_schedule(name: str, part: str, plan: PlanOfFile, times: Times) -> Iterator[Finding]:
+def _find_in_schedule(name: str, part: str, plan: PlanOfFile, times: Times) -> Iterator[PlanWarning]:
     path = (part, "schedule")
     if not times.next(1):
-        yield Finding("never_runs", name, path, f"the {part} never runs: its schedule has no time that is still ahead")
+        yield PlanWarning(
+            "never_runs", name, path, f"the {part} never runs: its schedule has no time that is still ahead"
+        )
     skipped = times.skipped
     if skipped:
         shown = ", ".join(f"{time:%Y-%m-%d %H:%M}" for time in skipped[:3])
         more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""  # noqa: PLR2004 - as shown
         message = f"the {part} does not run at {shown}{more}: the clock of {plan.timezone} skips this time"
-        yield Finding("clock_skips", name, path, message)
+        yield PlanWarning("clock_skips", name, path, message)
 
 
-def _find_equal_names(name: str, plan: PlanOfFile, runs: Sequence[datetime]) -> Iterator[Finding]:
+def _find_equal_names(name: str, plan: PlanOfFile, runs: Sequence[datetime]) -> Iterator[PlanWarning]:
     seen: dict[str, datetime] = {}
     for time in runs:
         rendered = render_name(name, plan, time)
         if rendered in seen:
             first, second = (f"{each.astimezone(plan.zone):%Y-%m-%d %H:%M}" for each in (seen[rendered], time))
             message = f"the backups of {first} and {second} have the same name, so the second is not made: show more of"
-            yield Finding("equal_names", name, ("backup", "name_template"), f"{message} the time, such as %Y%m%d-%H%M")
+            yield PlanWarning(
+                "equal_names", name, ("backup", "name_template"), f"{message} the time, such as %Y%m%d-%H%M"
+            )
             return
         seen[rendered] = time
 
 
 def _find_in_audit(
     name: str, plan: PlanOfFile, runs: Sequence[datetime], audits: Sequence[datetime]
-) -> Iterator[Finding]:
+) -> Iterator[PlanWarning]:
     if plan.audit is None:
         return
     max_age = timedelta(hours=plan.audit.max_age_hours)
     between_runs = max((later - earlier for earlier, later in pairwise(runs)), default=timedelta(0))
     if between_runs > max_age:
         message = f"{_hours(between_runs)} may lie between two backups: the audit reports each instance as late then"
-        yield Finding("age_too_short", name, ("audit", "max_age_hours"), message)
+        yield PlanWarning("age_too_short", name, ("audit", "max_age_hours"), message)
     between_audits = max((later - earlier for earlier, later in pairwise(audits)), default=timedelta(0))
     if between_audits > max_age:
         message = f"{_hours(between_audits)} may lie between two audits, more than max_age_hours ({_hours(max_age)})"
-        yield Finding("audit_too_rare", name, ("audit", "schedule"), message)
+        yield PlanWarning("audit_too_rare", name, ("audit", "schedule"), message)
     if early := _find_early_audit(runs, audits):
         run, audit = (f"{time.astimezone(plan.zone):%Y-%m-%d %H:%M}" for time in early)
         message = f"the audit of {audit} follows the backup of {run} within an hour, and may find it still being made"
-        yield Finding("audit_too_early", name, ("audit", "schedule"), message)
+        yield PlanWarning("audit_too_early", name, ("audit", "schedule"), message)
 
 
 def _find_early_audit(runs: Sequence[datetime], audits: Sequence[datetime]) -> tuple[datetime, datetime] | None:
@@ -108,20 +112,20 @@ def _find_early_audit(runs: Sequence[datetime], audits: Sequence[datetime]) -> t
     return None
 
 
-def _find_in_keep(name: str, plan: PlanOfFile, runs: Sequence[datetime]) -> Iterator[Finding]:
+def _find_in_keep(name: str, plan: PlanOfFile, runs: Sequence[datetime]) -> Iterator[PlanWarning]:
     if plan.keep is None:
         return
     if plan.keep.dry_run:
-        yield Finding(
+        yield PlanWarning(
             "keep_dry_run", name, ("keep",), "keep deletes nothing: dry_run is true unless the file has false"
         )
     begin, prefix = constant_begin(plan.backup.name_template, name), find_prefix(name, plan) or ""
     if not begin.startswith(prefix):
         message = f"keep has the prefix {prefix}, but the names of this plan begin with {begin or 'what varies'}"
-        yield Finding("other_prefix", name, ("keep", "name_prefix"), f"{message}: it deletes none of them")
+        yield PlanWarning("other_prefix", name, ("keep", "name_prefix"), f"{message}: it deletes none of them")
     if plan.audit and "days" in plan.audit.model_fields_set and (lost := _count_lost_days(plan, runs)):
         message = f"the audit shows {plan.audit.days} days, of which keep deletes the backups of {lost}"
-        yield Finding("keeps_too_little", name, ("keep",), message)
+        yield PlanWarning("keeps_too_little", name, ("keep",), message)
 
 
 def _count_lost_days(plan: PlanOfFile, runs: Sequence[datetime]) -> int:
@@ -137,23 +141,23 @@ def _count_lost_days(plan: PlanOfFile, runs: Sequence[datetime]) -> int:
     return len({time.date() for time in times} - kept)
 
 
-def _find_between(plans: Mapping[str, PlanOfFile]) -> Iterator[Finding]:
+def _find_between(plans: Mapping[str, PlanOfFile]) -> Iterator[PlanWarning]:
     for (first, one), (second, other) in combinations(plans.items(), 2):
         if one.connection != other.connection or _are_disjoint(one, other):
             continue
         if _resolve(first, one) == _resolve(second, other):
             message = f"the names of its backups are those of the plan {first}: begin them with {{schedule}}"
-            yield Finding("plans_collide", second, ("backup", "name_template"), message)
+            yield PlanWarning("plans_collide", second, ("backup", "name_template"), message)
             continue
         yield from _find_foreign_names(first, one, second, other)
         yield from _find_foreign_names(second, other, first, one)
 
 
-def _find_foreign_names(name: str, plan: PlanOfFile, other: str, other_plan: PlanOfFile) -> Iterator[Finding]:
+def _find_foreign_names(name: str, plan: PlanOfFile, other: str, other_plan: PlanOfFile) -> Iterator[PlanWarning]:
     prefix = find_prefix(name, plan)
     if plan.keep and prefix is not None and constant_begin(other_plan.backup.name_template, other).startswith(prefix):
         message = f"keep counts and deletes the backups of the plan {other} too: their names begin with {prefix}"
-        yield Finding("keeps_others", name, ("keep",), message)
+        yield PlanWarning("keeps_others", name, ("keep",), message)
 
 
 def _are_disjoint(one: PlanOfFile, other: PlanOfFile) -> bool:
