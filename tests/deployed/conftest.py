@@ -42,8 +42,16 @@ def make_user(account: Account, stack: str, section: tuple[Path, str], name: str
     """Make a user who has the policies of a section of the documents for a stack, and nothing else."""
     iam, name = account.client("iam"), f"{name}-{stack}"
     iam.create_user(UserName=name)
-    # The emulator looks for a schedule of any group in the default one.
-    placeholders = {"schedule/STACK/": "schedule/default/", "ACCOUNT": ACCOUNT_ID, "REGION": REGION, "STACK": stack}
+    # The emulator looks for a schedule of any group in the default one, and has actions of its own for batches.
+    actions = [f"sqs:{verb}Message{what}" for verb, what in (("Send", ""), ("Delete", ""), ("Change", "Visibility"))]
+    batches = {f'"{action}"': f'"{action}", "{action}Batch"' for action in actions}
+    placeholders = {
+        "schedule/STACK/": "schedule/default/",
+        **batches,
+        "ACCOUNT": ACCOUNT_ID,
+        "REGION": REGION,
+        "STACK": stack,
+    }
     for number, policy in enumerate(read_policies(section, placeholders)):
         made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])

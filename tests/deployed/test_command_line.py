@@ -76,7 +76,7 @@ def test_a_backup_by_hand_is_made_once_and_listed(
     assert [one["status"] for one in listed["backups"]] == ["COMPLETED"]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     first, second = (run_json("run", instance, *options, "--scheduled-time", time)[1] for _ in range(2))
-    assert [each["instances"][0]["outcome"] for each in (first, second)] == ["created", "adopted"]
+    assert [each["requests"][0]["action"] for each in (first, second)] == ["created", "adopted"]
     assert len(project.names(instance)) == 2
 
 
@@ -106,9 +106,11 @@ plans:
   {name}:
     connection: {project.connection}
     timezone: Europe/Berlin
-    backup: {{schedule: cron(30 3 * * ? *), name_template: "{name}-{{instance_name}}-{{scheduled_time:%Y%m%d-%H%M}}"}}
-    audit: {{schedule: cron(0 7 * * ? *), max_age_hours: 26, catch_up: true}}
-    keep: {{schedule: cron(0 12 * * ? *), daily: 7, dry_run: false}}
+    backup:
+      schedule: cron(30 3 * * ? *)
+      name_template: "{name}-{{instance_name}}-{{scheduled_time:%Y%m%d-%H%M}}"
+    audit: {{schedule: "cron(0 7 * * ? *)", max_age_hours: 26, catch_up: true}}
+    keep: {{schedule: "cron(0 12 * * ? *)", daily: 7, dry_run: false}}
 """
     )
     done = command("plans", "check", path)
@@ -156,7 +158,7 @@ def test_a_dead_letter_is_listed_without_being_disturbed_and_sent_again(
     for _ in range(2):
         code, listed = run_json("redrive", "--list")
         assert code == 3
-        assert [one for one in listed["messages"] if one["instance_id"] == instance]
+        assert [one for one in listed["messages"] if one["instance_id"] == instance], listed
     [message] = [one for one in listed["messages"] if one["instance_id"] == instance]
     done = command("redrive", message["message_id"], "--yes")
     assert "1 sent again" in done.stdout, done.stdout + done.stderr

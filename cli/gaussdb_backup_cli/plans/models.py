@@ -156,4 +156,4 @@ PlanName = Annotated[str, Field(pattern=PLAN_NAME)]
 class PlanFile(Strict):
     """A file with plans."""
 
-    plans: dict[PlanName, PlanOfFile] = Field(min_length=1, max_length=100)
+    plans: dict[PlanName, PlanOfFile] = Field(max_length=100)

@@ -80,7 +80,7 @@ class Outcome(StrEnum):
 
 
 class CreateResult(Frozen):
-    """The backup of a request. `job_id` is known only for a created one, and only on the path `v3`."""
+    """The backup of a request. `job_id` is known only of one that was created in the last hours, on the path `v3`."""
 
     outcome: Outcome
     backup: Backup
@@ -111,7 +111,7 @@ def create_backup(
     reporter.add(backup_name=name)
     with idempotency.run_once(request.idempotency_key(name), remaining_time=remaining_time) as execution:
         if execution.result is not None:
-            return CreateResult.model_validate(execution.result)
+            return CreateResult.model_validate({**execution.result, "outcome": Outcome.ADOPTED})
         search = _Search(request=request, name=name, api=api, now=now())
         result = _find_or_create(search, maximum_per_day=maximum_per_day)
         reporter.backup_started(result.backup, outcome=result.outcome.value)
