@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -30,13 +30,13 @@ def first_words(ran: Ran) -> list[str]:
     return [line.split()[0] for line in ran.stdout.splitlines() if not line.startswith(" ")]
 
 
-def put_alarm(name: str) -> None:
+def put_alarm(name: str, state: Literal["ALARM", "OK"] = "ALARM") -> None:
     client = boto3.client("cloudwatch")
     client.put_metric_alarm(
         AlarmName=name, Namespace="GaussDBBackup", MetricName="BackupFailed", Statistic="Sum", Period=300,
         EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
-    client.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="1 datapoint")
+    client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint")
 
 
 def test_a_run_that_went_well_is_one_line(stack: StackUnderTest) -> None:
@@ -156,6 +156,7 @@ def test_an_alarm_of_the_stack_needs_a_person(stack: StackUnderTest) -> None:
     add_run(stack, run_daily(stack))
     put_alarm(f"{NAME}-backup-failed")
     put_alarm("other-application")
+    put_alarm(f"{NAME}-run-missing", state="OK")
     ran = stack.run("status", "--json")
     assert ran.code == Exit.NEEDS_YOU
     assert [alarm["name"] for alarm in ran.result["alarms"]] == [f"{NAME}-backup-failed"]
