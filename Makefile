@@ -10,6 +10,7 @@ CHECKOV_VENV := .tools/checkov
 BROWSER_VENV := .tools/browser
 AXE := .tools/axe
 PYTHON := $(VENV)/bin/python
+COMMAND_LINE := PYTHONPATH=.:cli:layers/gaussdb_backup $(PYTHON) -m tools.command_line
 SAM := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
 CODE := functions layers/gaussdb_backup cli local tests tools
 FAST := not browser and not container and not deployed and not load and not slow
@@ -17,7 +18,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
+.PHONY: help demo local-stack test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
 	deploy doctor cli redrive emulators stop-emulators lock clean need-writable need-chromium need-docker need-aws
 
 help:  ## List the targets
@@ -25,6 +26,9 @@ help:  ## List the targets
 
 demo: need-writable $(VENV)/.complete  ## See it work: both clouds emulated on this machine, the real functions
 	@PYTHONPATH=.:cli:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
+
+local-stack: need-writable $(VENV)/.complete  ## Run the same clouds and functions until Ctrl-C, for the command line's --local
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m local.stack $(ARGS)
 
 test: need-writable $(VENV)/.complete  ## Run the fast tests, which need no Docker
 	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --cov --cov-report=term --cov-fail-under=95 $(ARGS)
@@ -81,10 +85,10 @@ build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the appli
 deploy: need-writable $(VENV)/.complete need-aws  ## Build, deploy and check, with your AWS credentials (STACK=…, ARGS="--parameter-overrides …")
 	@$(MAKE) --no-print-directory validate build ARGS=
 	@$(SAM) deploy$(if $(STACK), --stack-name "$(STACK)" --s3-prefix "$(STACK)") $(ARGS)
-	@$(PYTHON) -m tools.check_stack --after-deploy$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+	@$(COMMAND_LINE) doctor --after-deploy$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
 
 doctor: $(VENV)/.complete  ## Check whether the deployed STACK works, with your AWS credentials
-	@$(PYTHON) -m tools.check_stack$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+	@$(COMMAND_LINE) doctor$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
 
 # Make's own exit code is 2 whatever failed: a script that needs that of a command installs the command line.
 cli: $(VENV)/.complete  ## Run the command line, with your AWS credentials (ARGS="status"; STACK=…)
@@ -93,7 +97,7 @@ cli: $(VENV)/.complete  ## Run the command line, with your AWS credentials (ARGS
 redrive: $(VENV)/.complete  ## Send the dead-lettered messages of STACK again, with your AWS credentials
 	@test -n "$$STACK" || { echo "redrive: name the stack: make redrive STACK=gaussdb-backup" >&2; exit 1; }
 	@$(PYTHON) -m tools.check_aws $(ARGS)
-	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.redrive "$$STACK" $(ARGS)
+	@$(COMMAND_LINE) redrive --yes --stack-name "$$STACK" $(ARGS)
 
 emulators: need-writable $(VENV)/.complete  ## Run both emulators in a container, for `sam local invoke` (Docker on Linux)
 	@$(PYTHON) -m local.container start

@@ -27,7 +27,9 @@ def render_prune(pruned: Pruned, *, width: int, hint: str) -> str:
     for group in groups:
         lines += ["", _title(group[0].instance_id, pruned.names)]
         lines += [line for each in group for line in _draw(each, pruned, width, longest if is_wide else None)]
-    lines += ["", *(part for line in _close(pruned, hint) for part in wrap(line, width, subsequent_indent="  "))]
+    lines += ["", *(part for line in _close(pruned) for part in wrap(line, width, subsequent_indent="  "))]
+    if pruned.is_dry_run and pruned.counts["deleted"] and not pruned.refused:
+        lines.append(f"delete them: {hint}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -91,7 +93,7 @@ def _draw(each: Entry, pruned: Pruned, width: int, name_width: int | None) -> It
     yield f"{'':12}{name}"
 
 
-def _close(pruned: Pruned, hint: str) -> Iterator[str]:
+def _close(pruned: Pruned) -> Iterator[str]:
     counts = pruned.counts
     for name, listed in pruned.cut:
         yield f"{DONE[name]}: the first {listed:,} of {counts[name]:,} are listed, an answer of Lambda has 6 MB at most"
@@ -103,8 +105,6 @@ def _close(pruned: Pruned, hint: str) -> Iterator[str]:
         yield f"deferred: {count(counts['deferred'], 'backup')}, which a later prune deletes"
     verb = "would go" if pruned.is_dry_run else "deleted"
     yield f"{verb}: {count(counts['deleted'], 'backup')}, {_show_size(pruned)}; kept: {counts['kept']:,}"
-    if pruned.is_dry_run and counts["deleted"] and not pruned.refused:
-        yield f"delete them: {hint}"
 
 
 def _show_size(pruned: Pruned) -> str:

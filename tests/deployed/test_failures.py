@@ -53,7 +53,7 @@ def test_redriven_messages_become_backups_once_their_cause_is_removed_and_others
 
     printed = redrive(stack)
 
-    assert "BackupQueue" in printed
+    assert "BackupDeadLetterQueue" in printed
     eventually(lambda: project.names(late) == ["redriven"])
     assert attributes_of(stack.message("BackupDeadLetterQueue", missing))["ErrorType"] == "FixRequest"
     assert stack.peek("BackupDeadLetterQueue", late) == []
@@ -61,15 +61,15 @@ def test_redriven_messages_become_backups_once_their_cause_is_removed_and_others
 
 def redrive(stack: DeployedStack) -> str:
     """Run the command of the runbook, with the credentials of the account's root user."""
-    command = [sys.executable, "-m", "tools.redrive", stack.name, "--queue", "BackupQueue"]
+    options = ["--stack", stack.name, "--queue", "requests", "--yes"]
+    command = [sys.executable, "-m", "gaussdb_backup_cli", "redrive", *options]
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/gaussdb_backup'}"}
-        | stack.account.variables(),
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "cli:layers/gaussdb_backup", **stack.account.variables()},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in (0, 3), done.stdout + done.stderr  # 3 where a message is back before its end
     return done.stdout

@@ -1,7 +1,7 @@
 """dispatch_backups: what it queues, skips and refuses, and what it tells."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,16 @@ def test_a_dry_run_returns_the_same_and_queues_nothing(deployment: Deployment) -
     dry = deployment.invoke("dispatch_backups", {**event, "dry_run": True})
     assert queued(deployment) == []
     wet = deployment.invoke("dispatch_backups", event)
+    assert dry.pop("api")
     assert {**dry, "dry_run": False} == wet
+
+
+def test_a_dry_run_shows_which_path_answered_how_fast_and_by_which_clock(deployment: Deployment) -> None:
+    deployment.cloud.advance(timedelta(seconds=90))
+    api = deployment.invoke("dispatch_backups", plan(dry_run=True))["api"]
+    assert api["path"] == "v3"
+    assert 85 < api["clock_skew_seconds"] < 95
+    assert 0 < api["milliseconds"] < 10_000
 
 
 def test_a_fleet_of_several_pages_is_queued_whole(deployment: Deployment) -> None:

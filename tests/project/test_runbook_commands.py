@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.session import Session
+from click import Context
 
 from gaussdb_backup.domain.audit import parse_audit
 from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.prune import parse_prune
+from gaussdb_backup_cli.main import main
+from gaussdb_backup_cli.redrive.stack_queues import DEAD_LETTER_QUEUES
 from local.aws_emulator.stack import Stack
-from tools.redrive import DEAD_LETTER_QUEUES
 
 AWS = """#!/bin/sh
 { printf '%s\\t' "$@"; echo; } >> "$RECORDED_AWS"
@@ -31,7 +33,10 @@ esac
 MAKE = """#!/bin/sh
 echo "$@" >> "$RECORDED_MAKE"
 """
-COMMANDS = ("aws ", "id_of ", "arn_of ", "messages ", "logs ", "make ")
+OURS = """#!/bin/sh
+{ printf '%s\\t' "$@"; echo; } >> "$RECORDED_OURS"
+"""
+COMMANDS = ("aws ", "id_of ", "arn_of ", "messages ", "logs ", "make ", "gaussdb-backup ")
 GLOBAL_OPTIONS = {"--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
 CUSTOM_COMMANDS: dict[tuple[str, str], set[str]] = {("logs", "tail"): {"--since"}, ("s3", "cp"): set()}
 """Commands that the AWS CLI has beyond the operations of the API, with their options."""
@@ -67,8 +72,8 @@ def recorded(script: str, folder: Path, stack: Stack) -> dict[str, list[str]]:
     """The recorded calls of each program, one line each, and the errors of the shell."""
     for name in INVOKING:
         (folder / f"{name}.input").write_text(stack.schedule_input(name))
-    files = {name: folder / f"{name}.txt" for name in ("aws", "make")}
-    for name, program in (("aws", AWS), ("make", MAKE)):
+    files = {name: folder / f"{name}.txt" for name in ("aws", "make", "ours")}
+    for name, program in (("aws", AWS), ("make", MAKE), ("gaussdb-backup", OURS)):
         (folder / name).write_text(program)
         (folder / name).chmod(0o755)
     environment = {f"RECORDED_{name.upper()}": str(file) for name, file in files.items()}
@@ -219,3 +224,12 @@ def test_the_make_targets_of_the_runbook_exist(recorded: dict[str, list[str]], r
     targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
     assert recorded["make"]
     assert {call.split()[0] for call in recorded["make"]} <= targets
+
+
+def test_the_command_line_takes_its_commands_of_the_runbook(recorded: dict[str, list[str]]) -> None:
+    calls = [line.removesuffix("\t").split("\t") for line in recorded["ours"]]
+    assert calls
+    for name, *arguments in calls:
+        command = main.get_command(Context(main), name)
+        assert command is not None, name
+        command.make_context(name, list(arguments))  # raises for what it does not take

@@ -6,6 +6,7 @@ in `backup_request.py` and `plan.py`.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
@@ -32,6 +33,18 @@ class Frozen(BaseModel):
     """An immutable value that ignores unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+
+class LastResponse(Frozen):
+    """Where the last response of the API came from, and when.
+
+    `path` is the first part of the path, such as `mysql/v3`. `clock_skew` is how far the API's clock is ahead of ours,
+    within the second that it shows; `None` where it shows none. `duration` is from the request to the whole response.
+    """
+
+    path: str
+    clock_skew: timedelta | None
+    duration: timedelta
 
 
 class BackupStatus(StrEnum):

@@ -16,6 +16,7 @@ from gaussdb_backup.domain.models import (
     BatchDeletion,
     CreatedBackup,
     Instance,
+    LastResponse,
     Protection,
     VaultLock,
 )
@@ -67,6 +68,11 @@ class GaussDBApi:
     def clock_skew(self) -> timedelta | None:
         """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
         return self._session.clock_skew
+
+    @property
+    def last_response(self) -> LastResponse | None:
+        """Where the last response came from, and when; `None` before the first."""
+        return self._session.last_response
 
     @property
     def odd_records(self) -> Mapping[str, int]:

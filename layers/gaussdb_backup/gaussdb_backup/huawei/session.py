@@ -11,7 +11,7 @@ import httpx
 
 from gaussdb_backup import __version__
 from gaussdb_backup.domain.deadline import Deadline
-from gaussdb_backup.domain.models import Connection
+from gaussdb_backup.domain.models import Connection, LastResponse
 from gaussdb_backup.errors import FailedApiCall, FixConfiguration, FixRequest, TryLater
 from gaussdb_backup.huawei.auth import ConnectionAuth, make_auth
 from gaussdb_backup.huawei.error_body import parse_body, parse_error_body, request_id
@@ -47,12 +47,17 @@ class Session:
         self._client: httpx.Client | None = None
         self._auth: ConnectionAuth | None = None
         self._has_switched = False
-        self._clock_skew: timedelta | None = None
+        self._last_response: LastResponse | None = None
 
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the API's clock is ahead of ours, by its last response; `None` where that is not known."""
-        return self._clock_skew
+        return self._last_response.clock_skew if self._last_response else None
+
+    @property
+    def last_response(self) -> LastResponse | None:
+        """Where the last response came from, and when; `None` before the first."""
+        return self._last_response
 
     def close(self) -> None:
         """Close the connections that are kept open; the next request makes new ones."""
@@ -91,9 +96,11 @@ class Session:
         self, request: ApiRequest, connection: Connection, deadline: Deadline
     ) -> tuple[ApiResponse, ConnectionAuth]:
         client, auth = self._client_for(connection)
+        started_at = self._now()
         response = send(client, _build_request(client, request, connection), request, deadline=deadline)
-        if date := parse_date(response.headers.get("Date")):
-            self._clock_skew = date - self._now()
+        now, date = self._now(), parse_date(response.headers.get("Date"))
+        skew = date - now if date else self.clock_skew
+        self._last_response = LastResponse(path=request.api_prefix or "", clock_skew=skew, duration=now - started_at)
         return response, auth
 
     def _client_for(self, connection: Connection) -> tuple[httpx.Client, ConnectionAuth]:

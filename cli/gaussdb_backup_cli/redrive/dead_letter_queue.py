@@ -1,19 +1,16 @@
 """A dead-letter queue and the queue that its messages belong to: receive from the one, send to the other, delete."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gaussdb_backup.aws.batching import Refusal, send_in_batches
-from gaussdb_backup.aws.messages import SCHEDULED_TIME_ATTRIBUTE
-from gaussdb_backup.aws.queues import Queue
+from gaussdb_backup_cli.redrive.batches import Refusal, send_in_batches
 
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
-
+SCHEDULED_TIME_ATTRIBUTE = "ScheduledTime"
+"""Attribute of a dead-lettered message: the scheduled time of the run that it belongs to."""
 VISIBILITY_TIMEOUT = timedelta(minutes=5)
 """How long a received message is hidden from other receivers."""
 
@@ -26,7 +23,7 @@ class DeadLetter:
 
     `scheduled_time` is that of the run which it belongs to. One that SQS itself moved, after too many deliveries, has
     none; it keeps the time at which it was first sent, which is then that of its run. `group` is that of the message,
-    where it has one.
+    where it has one. `attributes` are texts, the reason among them.
     """
 
     id: str
@@ -35,25 +32,26 @@ class DeadLetter:
     sent_at: datetime
     scheduled_time: str
     group: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterQueue:
-    """A dead-letter queue, and where its messages belong."""
+    """A dead-letter queue, and where its messages belong. `client` is one of boto3's."""
 
-    client: "SQSClient"
+    client: Any
     url: str
     queue_url: str
 
-    def receive(self, wait: timedelta) -> list[DeadLetter]:
-        """Return up to ten messages, hidden from others for the visibility timeout. Raises what boto3 raises."""
+    def receive(self, wait: timedelta, *, hidden_for: timedelta = VISIBILITY_TIMEOUT) -> list[DeadLetter]:
+        """Return up to ten messages, hidden from others for a while. Raises what boto3 raises."""
         response = self.client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
             WaitTimeSeconds=int(wait.total_seconds()),
-            VisibilityTimeout=int(VISIBILITY_TIMEOUT.total_seconds()),
+            VisibilityTimeout=int(hidden_for.total_seconds()),
             MessageSystemAttributeNames=["SentTimestamp", "MessageGroupId"],
-            MessageAttributeNames=[SCHEDULED_TIME_ATTRIBUTE],
+            MessageAttributeNames=["All"],
         )
         return [_parse(message) for message in response.get("Messages", [])]
 
@@ -67,7 +65,7 @@ class DeadLetterQueue:
 
     def show(self, receipt_handles: Sequence[str]) -> None:
         """Make received messages visible again; one for which that is refused is visible after the timeout."""
-        Queue(self.url, client=self.client).change_visibility(dict.fromkeys(receipt_handles, timedelta(0)))
+        send_in_batches(receipt_handles, self._show_batch)
 
     def count(self) -> int:
         """Return about how many messages there are, hidden ones included."""
@@ -94,6 +92,13 @@ class DeadLetterQueue:
             return [self._send_batch([message])[0] for message in messages]
         return refusals
 
+    def _show_batch(self, receipt_handles: Sequence[str]) -> list[Refusal]:
+        entries = [
+            {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for index, handle in enumerate(receipt_handles)
+        ]
+        return _refusals(self.client.change_message_visibility_batch, self.url, entries)
+
     def _delete_batch(self, messages: Sequence[DeadLetter]) -> list[Refusal]:
         handles = [message.receipt_handle for message in messages]
         entries = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(handles)]
@@ -112,12 +117,14 @@ def _refusals(call: Callable[..., Any], url: str, entries: Sequence[Entry]) -> l
 
 def _parse(message: Mapping[str, Any]) -> DeadLetter:
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, tz=UTC)
-    known = message.get("MessageAttributes", {}).get(SCHEDULED_TIME_ATTRIBUTE)
+    given = message.get("MessageAttributes", {})
+    attributes = {name: str(each["StringValue"]) for name, each in given.items() if "StringValue" in each}
     return DeadLetter(
         id=message["MessageId"],
         receipt_handle=message["ReceiptHandle"],
         body=message["Body"],
         sent_at=sent_at,
-        scheduled_time=str(known["StringValue"]) if known else sent_at.isoformat(),
+        scheduled_time=attributes.get(SCHEDULED_TIME_ATTRIBUTE, sent_at.isoformat()),
         group=message["Attributes"].get("MessageGroupId"),
+        attributes=attributes,
     )

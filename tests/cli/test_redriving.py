@@ -1,22 +1,20 @@
 """A redrive sends each dead-lettered message once, with the run that it belongs to, loses none, and ends."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from gaussdb_backup_cli.redrive.dead_letter_queue import DeadLetterQueue
+from gaussdb_backup_cli.redrive.sending import Redriven, redrive, time_of_sqs
 from tests.helpers.aws import emulated_aws
 from tests.helpers.in_memory_sqs import InMemorySqs
-from tools.dead_letter_queue import DeadLetterQueue
-from tools.redrive import Redriven, main, redrive, time_of_sqs
 
 RUN = "2026-11-23T01:30:00+00:00"
 ENOUGH_CALLS = 15
@@ -260,7 +258,7 @@ class Recorded(Sqs):
 
 def test_it_waits_for_messages_so_that_all_servers_of_sqs_are_queried(sqs: Any, dead: str, requests: str) -> None:
     queues: Any = Recorded(sqs)
-    redrive(DeadLetterQueue(queues, dead, requests), started_at=utc_now())
+    redrive(DeadLetterQueue(queues, dead, requests), started_at=utc_now(), now=utc_now)
     assert len(queues.waits) == 3
     assert all(1 <= wait <= 20 for wait in queues.waits)
 
@@ -393,95 +391,13 @@ def test_killed_at_any_call_it_has_lost_no_message(after: bool) -> None:
         with suppress(KeyboardInterrupt):
             killed: Any = Killed(sqs, calls, after=after)
             queue = DeadLetterQueue(killed, dead, requests)
-            redrive(queue, started_at=utc_now() + timedelta(seconds=5), wait=timedelta(0))
+            redrive(queue, started_at=utc_now() + timedelta(seconds=5), now=utc_now, wait=timedelta(0))
         kept = Counter(message.body for url in (dead, requests) for message in sqs.queue(url).messages.values())
         assert set(kept) == expected
         assert max(kept.values()) <= 2
 
 
-# The command
-
-
-def stack(queues: Sequence[str]) -> dict[str, str]:
-    """Make a stack of queues; return their URLs."""
-    template = {"Resources": {name: {"Type": "AWS::SQS::Queue"} for name in queues}}
-    cloudformation = boto3.client("cloudformation")
-    cloudformation.create_stack(StackName="ours", TemplateBody=json.dumps(template))
-    resources = cloudformation.list_stack_resources(StackName="ours")["StackResourceSummaries"]
-    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
-
-
-type Command = Callable[..., None]
-
-
-@pytest.fixture
-def command(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command, in a folder without a samconfig.toml."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: main(arguments, wait=timedelta(0))
-
-
-def test_the_command_redrives_each_queue_that_the_stack_has(
-    command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kinds = ("Backup", "Tracking", "Plan")
-    urls = stack([f"{kind}{queue}" for kind in kinds for queue in ("Queue", "DeadLetterQueue")])
-    for kind in kinds:
-        send(boto3.client("sqs"), urls[f"{kind}DeadLetterQueue"], [kind], run=RUN)
-    command("ours")
-    printed = capsys.readouterr().out.splitlines()
-    assert sorted(printed) == [f"{kind}Queue: 1 sent again" for kind in ("Backup", "Plan", "Tracking")]
-    for kind in kinds:
-        assert received(boto3.client("sqs"), urls[f"{kind}Queue"]) == [(kind, RUN)]
-
-
-def test_the_command_redrives_the_queue_that_was_named_only(
-    command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    urls = stack(["BackupQueue", "BackupDeadLetterQueue", "TrackingQueue", "TrackingDeadLetterQueue"])
-    send(boto3.client("sqs"), urls["TrackingDeadLetterQueue"], ["a"])
-    command("ours", "--queue", "BackupQueue")
-    assert capsys.readouterr().out == "BackupQueue: 0 sent again\n"
-    assert bodies(boto3.client("sqs"), urls["TrackingDeadLetterQueue"]) == ["a"]
-
-
-def test_the_command_fails_where_a_message_was_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    urls = stack(["BackupQueue", "BackupDeadLetterQueue"])
-    send(boto3.client("sqs"), urls["BackupDeadLetterQueue"], ["a"])
-    boto3.client("sqs").delete_queue(QueueUrl=urls["BackupQueue"])
-    with pytest.raises(SystemExit, match="redrive: not all messages were sent again. Remove the cause"):
-        command("ours")
-    assert capsys.readouterr().out.startswith("BackupQueue: 0 sent again; 1 left (")
-    assert bodies(boto3.client("sqs"), urls["BackupDeadLetterQueue"]) == ["a"]
-
-
-def test_a_stack_without_these_queues_is_one_line(command: Command) -> None:
-    stack(["Other"])
-    with pytest.raises(SystemExit, match="redrive: the stack ours has no such queue: check the stack's name"):
-        command("ours")
-
-
-def test_a_stack_that_is_not_there_is_one_line(command: Command) -> None:
-    with pytest.raises(SystemExit, match="redrive: .*absent.*: check the stack's name"):
-        command("absent")
-
-
-def test_a_region_that_is_set_nowhere_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(SystemExit) as stopped:
-        command("ours")
-    assert str(stopped.value).startswith("redrive: no AWS region is set. Set AWS_DEFAULT_REGION")
-    assert "\n" not in str(stopped.value)
-
-
-def test_a_region_that_was_saved_for_the_deployment_is_enough(
-    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stack(["BackupQueue", "BackupDeadLetterQueue"])
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    Path("samconfig.toml").write_text('[default.global.parameters]\nregion = "eu-central-1"\n')
-    command("ours")
-    assert capsys.readouterr().out == "BackupQueue: 0 sent again\n"
+# The time at which it began
 
 
 class TimeOfSqs(Sqs):
@@ -499,4 +415,4 @@ class TimeOfSqs(Sqs):
 @pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(0), timedelta(hours=1)], ids=str)
 def test_a_wrong_clock_of_this_machine_neither_leaves_old_messages_nor_sends_new_ones_again(ahead: timedelta) -> None:
     sqs = TimeOfSqs(utc_now() - ahead)
-    assert timedelta(0) <= time_of_sqs(sqs, "url") - sqs.second <= timedelta(seconds=1)
+    assert timedelta(0) <= time_of_sqs(sqs, "url", now=utc_now()) - sqs.second <= timedelta(seconds=1)

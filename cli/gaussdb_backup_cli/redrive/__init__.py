@@ -1,0 +1,1 @@
+"""Dead-lettered messages: which there are, and how they are sent again."""
