@@ -123,11 +123,9 @@ def _doubt(one: InstanceRun, past: _Past) -> InstanceRun:
 def would_be_kept(name: str, begin: datetime, backups: Sequence[Backup], prune: Prune, *, now: datetime) -> bool:
     """Return whether a good backup that began then would not have been deleted by a prune.
 
-    A rule must keep it among the backups that there are. That it would be the oldest, or one of the last good ones,
-    shows nothing: before, there may have been others.
+    A rule must keep it among the backups that there are, or its name is none that the prune deletes. That it would be
+    the oldest, or one of the last good ones, shows nothing: before, there may have been others.
     """
-    if not name.startswith(prune.name_prefix):
-        return True
     supposed = Backup(id=SUPPOSED, name=name, status=BackupStatus.COMPLETED, begin_time=begin)
     decisions = decide([*backups, supposed], prune.policy(prune.zone), now=now)
     [reasons] = [each.reasons for each in decisions if each.backup.id == SUPPOSED]

@@ -51,6 +51,7 @@ def list_alarms(stack: Stack) -> list[Alarm]:
         Alarm(each["AlarmName"], each.get("StateUpdatedTimestamp"), each.get("StateReason", ""))
         for page in pages
         for each in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+        if each["StateValue"] == "ALARM"  # an emulated CloudWatch may filter by one criterion only
     ]
 
 

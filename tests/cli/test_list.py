@@ -126,6 +126,13 @@ def test_an_instance_that_several_prunes_select(stack: StackUnderTest) -> None:
     assert ran.stdout.splitlines()[-1].startswith("2 prunes select this instance, each deletes by its own rules")
 
 
+def test_the_prune_of_another_project_does_not_count(stack: StackUnderTest) -> None:
+    add_days(stack, 1)
+    put_prune(stack, "other-prune", {**PRUNE, "connection": "other"})
+    prunes = stack.run("list", "orders", "--json").result["prunes"]
+    assert [prune["schedule"] for prune in prunes] == [f"{NAME}-prune"]
+
+
 @pytest.mark.parametrize("change", ["DISABLED", "dry run"])
 def test_a_prune_that_deletes_nothing_is_named(stack: StackUnderTest, change: str) -> None:
     add_days(stack, 1)
