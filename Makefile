@@ -18,7 +18,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 export STACK
 
-.PHONY: help demo test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
+.PHONY: help demo local-stack test test-slow test-shuffled test-browser test-container test-deployed test-load picture mutants lint check format validate build \
 	deploy doctor cli redrive emulators stop-emulators lock clean need-writable need-chromium need-docker need-aws
 
 help:  ## List the targets
@@ -26,6 +26,9 @@ help:  ## List the targets
 
 demo: need-writable $(VENV)/.complete  ## See it work: both clouds emulated on this machine, the real functions
 	@PYTHONPATH=.:cli:layers/gaussdb_backup $(PYTHON) -m local.demo $(ARGS)
+
+local-stack: need-writable $(VENV)/.complete  ## Run the same clouds and functions until Ctrl-C, for the command line's --local
+	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m local.stack $(ARGS)
 
 test: need-writable $(VENV)/.complete  ## Run the fast tests, which need no Docker
 	@$(PYTHON) -m pytest -q -n 2 -m "$(FAST)" --cov --cov-report=term --cov-fail-under=95 $(ARGS)

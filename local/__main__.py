@@ -10,8 +10,10 @@ import json
 import signal
 from threading import Event
 
-from local import aws_emulator, gaussdb_emulator
+from local.aws_emulator import LocalAws
+from local.gaussdb_emulator import Cloud
 from local.sample_fleet import FLEET, KEY
+from local.stack import Listen, serve
 
 GAUSSDB_PORT, AWS_PORT = 8001, 8002
 
@@ -25,25 +27,13 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with (
-        gaussdb_emulator.serve(gaussdb_emulator.Cloud(FLEET), GAUSSDB_PORT, control=True, host=arguments.host),
-        aws_emulator.start(host=arguments.host, port=AWS_PORT, known_as=arguments.known_as) as aws,
-    ):
-        aws.put_secret("gaussdb-backup/default", json.dumps(_secret(arguments.known_as)))
-        print(json.dumps({"Parameters": sam_local_variables(aws)}), flush=True)
+    listen = Listen(GAUSSDB_PORT, AWS_PORT, arguments.host, arguments.known_as)
+    with serve(Cloud(FLEET), KEY, listen=listen, control=True) as running:
+        print(json.dumps({"Parameters": sam_local_variables(running.aws)}), flush=True)
         stop.wait()
 
 
-def _secret(host: str) -> dict[str, str]:
-    return {
-        "endpoint": f"http://{host}:{GAUSSDB_PORT}",
-        "project_id": KEY.project_id,
-        "access_key": KEY.access_key,
-        "secret_key": KEY.secret_key,
-    }
-
-
-def sam_local_variables(aws: aws_emulator.LocalAws) -> dict[str, str]:
+def sam_local_variables(aws: LocalAws) -> dict[str, str]:
     """Return the variables of every function: SAM passes on to each those that the template declares for it."""
     variables: dict[str, str] = {}
     for name, resource in aws.stack.template["Resources"].items():

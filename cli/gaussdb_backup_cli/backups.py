@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gaussdb_backup.domain.models import Backup
+from gaussdb_backup_cli.instances import list_instances
 from gaussdb_backup_cli.moments import show_utc
 from gaussdb_backup_cli.stack import Stack
 
@@ -55,13 +56,46 @@ class BackupList:
         return self.complete_before is None or instance_id < self.complete_before
 
 
-def list_backups(stack: Stack, connection: str, instance_ids: Sequence[str] | None = None) -> BackupList:
+def list_backups(
+    stack: Stack, connection: str, instance_ids: Sequence[str] | None = None, *, with_orphans: bool = False
+) -> BackupList:
     """Return the manual backups of the instances that the project has; of all of them where none are given.
 
-    Nothing is deleted, counted or published by it. Raises as `Stack.invoke` does.
+    With orphans also those of instances that the project no longer has. Nothing is deleted, counted or published by
+    it. Raises as `Stack.invoke` does.
     """
     select = {} if instance_ids is None else {"select": {"instance_ids": list(instance_ids)}}
-    return parse_list(stack.invoke("PruneBackups", {"connection": connection, **select, **KEEP_ALL}))
+    event = {"connection": connection, **select, **KEEP_ALL, "include_orphans": with_orphans}
+    return parse_list(stack.invoke("PruneBackups", event))
+
+
+def list_all_backups(stack: Stack, connection: str) -> BackupList:
+    """Return the manual backups of all instances of a project, with as many calls as their list needs.
+
+    It is cut only where the backups of a single instance are more than a response has. Raises as `Stack.invoke` does.
+    """
+    parts = [list_backups(stack, connection)]
+    if parts[0].is_cut:
+        left = [one.id for one in list_instances(stack, connection)]
+        while parts[-1].is_cut:
+            before, left = len(left), [id_ for id_ in left if not parts[-1].is_complete_for(id_)]
+            if len(left) == before and len(parts) > 1:
+                break
+            parts.append(list_backups(stack, connection, left))
+    return _merge(parts)
+
+
+def _merge(parts: Sequence[BackupList]) -> BackupList:
+    """Return one list of several, the last of which is for the instances that the others are not complete for."""
+    by_id = {one.backup.id: one for part in parts for one in part.listed}
+    listed = sorted(by_id.values(), key=_newest_first)
+    last = parts[-1]
+    return BackupList(
+        listed=listed,
+        total=parts[0].total if last.is_cut else len(listed),
+        complete_before=last.complete_before,
+        _by_instance=_group(listed),
+    )
 
 
 def apply_retention(stack: Stack, payload: Mapping[str, Any], instance_id: str) -> BackupList:

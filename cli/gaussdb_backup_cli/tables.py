@@ -9,7 +9,7 @@ from gaussdb_backup_cli.command import has_colours
 
 GAP = "  "
 INDENT = "    "
-BAD = frozenset({"FAILED", "OVERDUE", "MISSING", "REJECTED", "ALARM"})
+BAD = frozenset({"FAILED", "OVERDUE", "MISSING", "MISSED", "REJECTED", "ALARM"})
 PENDING = frozenset({"running", "waiting", "unknown", "BUILDING", "UNKNOWN"})
 
 

@@ -57,10 +57,10 @@ class Timetable:
         found: list[datetime] = []
         day = _to_local(after, self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         while day <= _to_local(until, self.zone):
-            following = day + _DAY
-            if day.replace(tzinfo=self.zone).utcoffset() != following.replace(tzinfo=self.zone).utcoffset():
+            next_day = day + _DAY
+            if day.replace(tzinfo=self.zone).utcoffset() != next_day.replace(tzinfo=self.zone).utcoffset():
                 found += _find_gaps(self._local_times(day), day + _DAY, self.zone)
-            day = following
+            day = next_day
         return [time for time in found if after < _to_instant(time, self.zone) <= until]
 
     def _later(self, after: datetime) -> Iterator[datetime]:

@@ -2,15 +2,18 @@
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import IO, Any
 from uuid import uuid4
 
 from local.isolation import isolated
+
+from .stack import Stack
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +60,36 @@ class LocalFunction:
     def _as_lambda(self) -> Iterator[None]:
         with isolated(self._environment), redirect_stdout(self._output):
             yield
+
+
+class LocalFunctions:
+    """The functions of a stack, each loaded when it is first invoked, and run one at a time."""
+
+    def __init__(self, stack: Stack, environment: Mapping[str, str], output: IO[str]) -> None:
+        """`environment` is added to the one that the template gives each function."""
+        self._stack = stack
+        self._environment = environment
+        self._output = output
+        self._loaded: dict[str, LocalFunction] = {}
+        self._lock = Lock()
+
+    def invoke(self, logical_id: str, event: object) -> Any:  # noqa: ANN401 - JSON
+        """Invoke a function, given by its logical id; wait while another one runs. Raises what the handler raises."""
+        with self._lock:
+            if logical_id not in self._loaded:
+                self._loaded[logical_id] = self._load(logical_id)
+            return self._loaded[logical_id](event)
+
+    def close(self) -> None:
+        """Close what the functions keep open, once none runs any more."""
+        with self._lock:
+            for function in self._loaded.values():
+                function.close()
+            self._loaded.clear()
+
+    def _load(self, logical_id: str) -> LocalFunction:
+        folder = Path(self._stack.template["Resources"][logical_id]["Properties"]["CodeUri"]).name
+        return LocalFunction(folder, self._stack.environment(logical_id) | dict(self._environment), self._output)
 
 
 def load_app(folder: str) -> ModuleType:

@@ -1,9 +1,11 @@
 """Moto's server in this process, on loopback."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from threading import Lock, Thread
 from typing import Any
 
@@ -12,7 +14,11 @@ import httpx
 from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from .stack import Stack, create_stack, read_template
+from .cloudformation import CloudFormation
+from .physical_ids import resolve_stack
+from .resources import create_resources
+from .stack import Stack, read_template
+from .wsgi import Emulated, named_service, read_request, write_response
 
 IDENTITY = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-central-1"}
 """Invented credentials, so that nothing can reach a real account."""
@@ -42,6 +48,8 @@ class LocalAws:
 
     at: Endpoint
     stack: Stack
+    emulated: dict[str, Emulated] = field(default_factory=dict)
+    """What is emulated here in place of moto's, by the name of the service."""
 
     @property
     def endpoint(self) -> str:
@@ -80,17 +88,21 @@ def start(
     `known_as` is the name by which others reach this machine, where it is not `host`; the addresses of queues have
     it. `parameters` are the stack's, where they differ from their defaults.
     """
-    with _serve(host, port) as bound:
+    emulated: dict[str, Emulated] = {}
+    with _serve(host, port, emulated) as bound:
         at = Endpoint(f"http://{known_as or host}:{bound}")
         httpx.post(f"{at.url}/moto-api/reset", trust_env=False).raise_for_status()  # moto's state is the process's
-        yield LocalAws(at, create_stack(at.client, template or read_template(), **parameters))
+        stack = resolve_stack(template or read_template(), at.url, **parameters)
+        create_resources(cache(at.client), stack)
+        emulated["cloudformation"] = CloudFormation(stack, datetime.now(UTC))
+        yield LocalAws(at, stack, emulated)
 
 
 @contextmanager
-def _serve(host: str, port: int) -> Iterator[int]:
-    """Serve moto until the block ends; give the port."""
+def _serve(host: str, port: int, emulated: Mapping[str, Emulated]) -> Iterator[int]:
+    """Serve moto, and what is emulated here, until the block ends; give the port."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+    app = _Dispatcher(emulated, _OneAtATime(DomainDispatcherApplication(create_backend_app)))
     server = make_server(host, port, app, threaded=True, request_handler=MotoRequestHandler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -100,6 +112,21 @@ def _serve(host: str, port: int) -> Iterator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Dispatcher:
+    """Passes a request on to the service that its signature names: one that is emulated here, else moto."""
+
+    def __init__(self, emulated: Mapping[str, Emulated], moto: Callable[..., Iterable[bytes]]) -> None:
+        self._emulated = emulated
+        self._moto = moto
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's own
+        """Handle one request."""
+        service = named_service(environ.get("HTTP_AUTHORIZATION", ""))
+        if emulated := self._emulated.get(service):
+            return write_response(emulated(read_request(environ)), start_response)
+        return self._moto(environ, start_response)
 
 
 class _OneAtATime:

@@ -1,28 +1,16 @@
-"""The stack of template.yaml: its values resolved, its queues, table, topics and bucket created in moto."""
+"""The stack of template.yaml, its values resolved."""
 
-import json
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
+import yaml
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 ROOT = Path(__file__).parents[2]
-LOCAL_TYPES = frozenset(
-    {
-        "AWS::DynamoDB::Table",
-        "AWS::Events::EventBus",
-        "AWS::S3::Bucket",
-        "AWS::SNS::Topic",
-        "AWS::SQS::Queue",
-    }
-)
-"""Types that a local run needs. Roles, layers, alarms and the functions themselves exist only in AWS."""
-
-SECTIONS = ("AWSTemplateFormatVersion", "Parameters", "Mappings", "Conditions")
 STACK_NAME = "gaussdb-backup"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
@@ -35,9 +23,16 @@ FUNCTION = "AWS::Serverless::Function"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads a template in a tenth of the time that SAM's own loader takes."""
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
 def read_template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
     """Read a template with its short forms (`!Ref`) written out."""
-    template: dict[str, Any] = yaml_parse(path.read_text())
+    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 - it is a safe one
     return template
 
 
@@ -74,6 +69,18 @@ class Stack:
         text: str = self.resolve(self.template["Resources"][schedule]["Properties"]["Target"]["Input"])
         return text
 
+    def exists(self, name: str) -> bool:
+        """Whether the parameters leave a resource, given by its logical id, in the stack."""
+        return self._is_included(self.template["Resources"][name])
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs that the parameters leave in the stack."""
+        outputs = self.template.get("Outputs", {})
+        return {name: self.resolve(each["Value"]) for name, each in outputs.items() if self._is_included(each)}
+
+    def _is_included(self, part: Mapping[str, Any]) -> bool:
+        return "Condition" not in part or self._holds({"Condition": part["Condition"]})
+
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """Return the resolved properties of each resource of a type, by logical id."""
         return {
@@ -81,11 +88,6 @@ class Stack:
             for name, resource in self.template["Resources"].items()
             if resource["Type"] == resource_type
         }
-
-    def has(self, resource: str) -> bool:
-        """Return whether a resource, given by its logical id, exists with these parameters."""
-        condition = self.template["Resources"][resource].get("Condition")
-        return condition is None or self._holds({"Condition": condition})
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
         """Resolve `Ref`, `GetAtt`, `Sub`, `Join`, `If` and `FindInMap` at any depth; leave out what has no value.
@@ -158,38 +160,3 @@ class Stack:
             case {"Fn::Equals": [first, second]}:
                 return bool(self.resolve(first) == self.resolve(second))
         raise KeyError(f"a condition that is not supported here: {condition}")
-
-
-def create_stack(client: Callable[[str], Any], template: Mapping[str, Any], **overrides: str) -> Stack:
-    """Create the resources that a local run needs, with the template's defaults where no parameter is given.
-
-    Raises `KeyError` for a parameter that the template does not have: CloudFormation rejects it, moto does not.
-    """
-    defaults = default_parameters(template)
-    if unknown := overrides.keys() - defaults.keys():
-        raise KeyError(f"the template has no such parameter: {', '.join(sorted(unknown))}")
-    parameters = defaults | overrides
-    planned = Stack(template, parameters)
-    resources = {
-        name: each for name, each in template["Resources"].items() if each["Type"] in LOCAL_TYPES and planned.has(name)
-    }
-    body = {key: template[key] for key in SECTIONS if key in template}
-    cloudformation = client("cloudformation")
-    cloudformation.create_stack(
-        StackName=STACK_NAME,
-        TemplateBody=json.dumps({**body, "Resources": resources}),
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-    )
-    created = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
-    physical_ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in created}
-    references = {name: _reference(client, resources[name], id_) for name, id_ in physical_ids.items()}
-    return Stack(template, parameters, references)
-
-
-def _reference(client: Callable[[str], Any], resource: Mapping[str, Any], physical_id: str) -> str:
-    """Return what `Ref` returns; for a queue its URL on this machine."""
-    if resource["Type"] != "AWS::SQS::Queue":
-        return physical_id
-    name = physical_id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    url: str = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
-    return url

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from gaussdb_backup.domain.coverage import Coverage
 from gaussdb_backup_cli.coverage_table import render_table
+from local.stack import RETRY_AFTER_SECONDS
 
-from .scenario import INSTANCES, NAMES, OVERDUE_AFTER_SECONDS, RETRY_AFTER_SECONDS
+from .scenario import INSTANCES, NAMES, OVERDUE_AFTER_SECONDS
 from .verify import WITH_BACKUP, ReportedRequest
 
 COLOURS = {

@@ -3,15 +3,15 @@
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import Any
 
 from local import aws_emulator, gaussdb_emulator
 from local.aws_emulator.event_source_mapping import EventSourceMapping
-from local.isolation import isolated
+from local.stack import serve
 
 from . import scenario
 
@@ -25,9 +25,9 @@ class Environment:
 
     cloud: gaussdb_emulator.Cloud
     aws: aws_emulator.LocalAws
-    create: aws_emulator.LocalFunction
-    audit: aws_emulator.LocalFunction
-    prune: aws_emulator.LocalFunction
+    create: Callable[[object], Any]
+    audit: Callable[[object], Any]
+    prune: Callable[[object], Any]
     output: io.StringIO
     plan_queue: EventSourceMapping
     backup_queue: EventSourceMapping
@@ -104,84 +104,28 @@ class Environment:
 
 @contextmanager
 def start() -> Iterator[Environment]:
-    """Start both clouds, store the secret, load the functions; stop everything at the end."""
-    cloud = gaussdb_emulator.Cloud(scenario.FLEET)
-    now = datetime.now(UTC)
-    for name, days in scenario.AGES.items():
-        cloud.change_instance(scenario.INSTANCES[name].id, created=now - timedelta(days=days, hours=1))
-    cloud.add_instances(scenario.DELETED)
-    cloud.add_backups(*scenario.past_backups(now))
-    cloud.remove_instance(scenario.DELETED.id)
+    """Start both clouds with the scenario's fleet, its faults and the functions; stop everything at the end."""
+    cloud, output = scenario.make_cloud(datetime.now(UTC)), io.StringIO()
     for fault in scenario.FAULTS:
         cloud.add_fault(fault)
-    with isolated(), ExitStack() as stack:
-        running = stack.enter_context(gaussdb_emulator.serve(cloud))
-        aws = stack.enter_context(aws_emulator.start(**scenario.STACK_PARAMETERS))
-        aws.put_secret(f"gaussdb-backup/{scenario.CONNECTION}", json.dumps(_secret(running.url)))
-        output = io.StringIO()
-        create = _load(stack, aws, "create_backup", "CreateBackupFunction", output)
-        dispatch = _load(stack, aws, "dispatch_backups", "DispatchBackupsFunction", output)
-        track = _load(stack, aws, "track_backups", "TrackBackupsFunction", output)
+    settings = {
+        "TRACK_FIRST_DELAY_SECONDS": "1",
+        "TRACK_MAX_DELAY_SECONDS": "2",
+        "TRACK_DEADLINE_SECONDS": str(scenario.OVERDUE_AFTER_SECONDS),
+    }
+    with serve(cloud, scenario.KEY, parameters=scenario.STACK_PARAMETERS, settings=settings, output=output) as running:
         yield Environment(
             cloud=cloud,
-            aws=aws,
-            create=create,
-            audit=_load(stack, aws, "audit_backups", "AuditBackupsFunction", output),
-            prune=_load(stack, aws, "prune_backups", "PruneBackupsFunction", output),
+            aws=running.aws,
+            create=partial(running.invoke, "CreateBackupFunction"),
+            audit=partial(running.invoke, "AuditBackupsFunction"),
+            prune=partial(running.invoke, "PruneBackupsFunction"),
             output=output,
-            plan_queue=_map(aws, dispatch, "DispatchBackupsFunction", "PlanQueue"),
-            backup_queue=_map(aws, _retry_soon(aws, create), "CreateBackupFunction", "BackupQueue"),
-            tracking_queue=_map(aws, track, "TrackBackupsFunction", "TrackingQueue"),
-            events_url=_subscribe(aws),
+            plan_queue=running.mappings["PlanQueue"],
+            backup_queue=running.mappings["BackupQueue"],
+            tracking_queue=running.mappings["TrackingQueue"],
+            events_url=_subscribe(running.aws),
         )
-
-
-def _secret(url: str) -> dict[str, str]:
-    key = scenario.KEY
-    return {"endpoint": url, "project_id": key.project_id, "access_key": key.access_key, "secret_key": key.secret_key}
-
-
-def _load(
-    stack: ExitStack, aws: aws_emulator.LocalAws, folder: str, logical_id: str, output: io.StringIO
-) -> aws_emulator.LocalFunction:
-    environment = aws.stack.environment(
-        logical_id,
-        ALLOW_HTTP_ENDPOINT="true",
-        TRACK_FIRST_DELAY_SECONDS="1",
-        TRACK_MAX_DELAY_SECONDS="2",
-        TRACK_DEADLINE_SECONDS=str(scenario.OVERDUE_AFTER_SECONDS),
-    )
-    function = aws_emulator.LocalFunction(folder, environment | aws.environment, output)
-    stack.callback(function.close)
-    return function
-
-
-def _map(
-    aws: aws_emulator.LocalAws, invoke: Callable[[dict[str, Any]], Any], logical_id: str, queue: str
-) -> EventSourceMapping:
-    batch_size = aws.stack.event(logical_id, "SQS")["BatchSize"]
-    return EventSourceMapping(aws.stack.resources[queue], invoke, sqs=aws.client("sqs"), batch_size=batch_size)
-
-
-def _retry_soon(
-    aws: aws_emulator.LocalAws, function: aws_emulator.LocalFunction
-) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Shorten the visibility timeout that the function gave to each request it deferred: the demo need not wait."""
-    sqs, url = aws.client("sqs"), aws.stack.resources["BackupQueue"]
-
-    def invoke(event: dict[str, Any]) -> dict[str, Any]:
-        response: dict[str, Any] = function(event)
-        deferred = {item["itemIdentifier"] for item in response["batchItemFailures"]}
-        for record in event["Records"]:
-            if record["messageId"] in deferred:
-                sqs.change_message_visibility(
-                    QueueUrl=url,
-                    ReceiptHandle=record["receiptHandle"],
-                    VisibilityTimeout=scenario.RETRY_AFTER_SECONDS,
-                )
-        return response
-
-    return invoke
 
 
 def _subscribe(aws: aws_emulator.LocalAws) -> str:

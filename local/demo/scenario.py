@@ -11,8 +11,6 @@ from local import gaussdb_emulator
 CONNECTION = "demo"
 KEY = gaussdb_emulator.AccessKey(access_key="DEMOACCESSKEY", secret_key="demo-secret-key")  # noqa: S106 - invented
 OVERDUE_AFTER_SECONDS = 8
-RETRY_AFTER_SECONDS = 5
-"""The deployed functions retry a deferred request for the first time after 15 to 30 seconds."""
 
 
 def _id(number: int) -> str:
@@ -37,13 +35,14 @@ LATER_CHANGES: dict[str, dict[str, object]] = {"search": {"status": "ACTIVE"}, "
 
 NAME_TEMPLATE = "{schedule}-{instance_name}-{scheduled_time:%Y%m%d-%H%M}"
 RETENTION_RULES = {"last": 3, "daily": 14, "weekly": 4}
-STACK_PARAMETERS: dict[str, Any] = {
+STACK_PARAMETERS = {
     "Connection": CONNECTION,
     "NameTemplate": NAME_TEMPLATE,
     "ScheduleState": "ENABLED",
     "RetentionRules": json.dumps(RETENTION_RULES),
     "PruneState": "ENABLED",
 }
+NOTIFIED = {"NotificationEmail": "operators@example.com"}
 HISTORY = {
     "orders": "g" * 30,
     "customers": "g" * 20 + "ng" + "g" * 8,
@@ -113,6 +112,34 @@ def steps(scheduled_time: str) -> tuple[Step, ...]:
         Step("nightly plan; the instance is restarting", "plan", request("search"), "created", "COMPLETED"),
         Step("nightly plan; the instance is frozen", "plan", request("legacy"), "skipped"),
     )
+
+
+def make_cloud(now: datetime) -> gaussdb_emulator.Cloud:
+    """Return a cloud with the fleet, each instance of its age, and the backups of the nights before."""
+    cloud = gaussdb_emulator.Cloud(FLEET)
+    for name, days in AGES.items():
+        cloud.change_instance(INSTANCES[name].id, created=now - timedelta(days=days, hours=1))
+    cloud.add_instances(DELETED)
+    cloud.add_backups(*past_backups(now))
+    cloud.remove_instance(DELETED.id)
+    return cloud
+
+
+INTERACTIVE_SETTINGS = {
+    "TRACK_FIRST_DELAY_SECONDS": "2",
+    "TRACK_MAX_DELAY_SECONDS": "4",
+    "TRACK_DEADLINE_SECONDS": "120",
+}
+"""Variables of functions with which a person works: a backup that does not end is overdue after two minutes."""
+
+
+def make_interactive_cloud(now: datetime) -> gaussdb_emulator.Cloud:
+    """Return that cloud for a person to work with: every backup takes five seconds, and no instance restarts."""
+    cloud = make_cloud(now)
+    for instance in INSTANCES.values():
+        cloud.change_instance(instance.id, backup_seconds=5)
+    cloud.change_instance(INSTANCES["search"].id, status="ACTIVE")
+    return cloud
 
 
 def past_backups(now: datetime) -> Iterator[gaussdb_emulator.PastBackup]:

@@ -30,13 +30,13 @@ def first_words(ran: Ran) -> list[str]:
     return [line.split()[0] for line in ran.stdout.splitlines() if not line.startswith(" ")]
 
 
-def put_alarm(name: str) -> None:
+def put_alarm(name: str, state: str = "ALARM") -> None:
     client = boto3.client("cloudwatch")
     client.put_metric_alarm(
         AlarmName=name, Namespace="GaussDBBackup", MetricName="BackupFailed", Statistic="Sum", Period=300,
         EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
-    client.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="1 datapoint")
+    client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="1 datapoint")
 
 
 def test_a_run_that_went_well_is_one_line(stack: StackUnderTest) -> None:
@@ -155,6 +155,7 @@ def test_a_dead_letter_needs_a_person(stack: StackUnderTest) -> None:
 def test_an_alarm_of_the_stack_needs_a_person(stack: StackUnderTest) -> None:
     add_run(stack, run_daily(stack))
     put_alarm(f"{NAME}-backup-failed")
+    put_alarm(f"{NAME}-run-missing", "OK")
     put_alarm("other-application")
     ran = stack.run("status", "--json")
     assert ran.code == Exit.NEEDS_YOU
@@ -246,18 +247,33 @@ def test_an_age_that_is_none(stack: StackUnderTest, since: str) -> None:
     assert (ran.code, ran.error["code"], ran.stdout) == (Exit.USAGE, "bad_age", "")
 
 
-def test_a_list_that_was_cut_is_not_pretended_to_be_whole(stack: StackUnderTest) -> None:
-    run = run_daily(stack)
-    add_run(stack, run)
+def cut_lists(stack: StackUnderTest, most: int) -> None:
+    """Have a response of a prune list at most so many backups that are kept."""
     invoke = stack.deployment.invoke
 
     def cut(function: str, event: Any) -> Any:
         response = invoke(function, event)
         if function == "prune_backups":
-            response["kept"] = response["kept"][:1]
+            response["kept"] = response["kept"][:most]
         return response
 
     stack.deployment.invoke = cut  # type: ignore[method-assign,assignment]
+
+
+def test_a_list_that_is_cut_is_read_in_parts(stack: StackUnderTest) -> None:
+    run = run_daily(stack)
+    add_run(stack, run)
+    add_run(stack, run - timedelta(days=1))
+    cut_lists(stack, 3)
+    ran = stack.run("status", "--json")
+    assert (ran.code, ran.result["is_cut"]) == (Exit.WELL, False)
+    assert set(states(ran).values()) == {"ok"}
+
+
+def test_a_list_that_was_cut_is_not_pretended_to_be_whole(stack: StackUnderTest) -> None:
+    run = run_daily(stack)
+    add_run(stack, run)
+    cut_lists(stack, 1)
     ran = stack.run("status", "--json")
     assert ran.result["is_cut"] is True
     assert set(states(ran).values()) == {"ok", "unknown"}

@@ -26,7 +26,7 @@ def change_schedule(stack: StackUnderTest, name: str, **fields: Any) -> None:
     client = boto3.client("scheduler")
     found = client.get_schedule(GroupName=GROUP, Name=name)
     kept = ("Target", "State", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow")
-    client.update_schedule(GroupName=GROUP, Name=name, **{**{key: found[key] for key in kept}, **fields})  # type: ignore[arg-type,misc]
+    client.update_schedule(GroupName=GROUP, Name=name, **{**{key: found[key] for key in kept}, **fields})
 
     def get_schedule(**arguments: Any) -> Any:
         return {**client.get_schedule(**arguments), "CreationDate": datetime.now(UTC) - timedelta(days=90)}

@@ -87,7 +87,7 @@ def test_the_variables_for_sam_local_have_the_settings_of_every_function(running
     [
         {"Ref": "Unknown"},
         {"Fn::Sub": "${Unknown.Arn}"},
-        {"Fn::GetAtt": ["BackupQueue", "Arn"]},
+        {"Fn::GetAtt": ["BackupQueue", "Address"]},
         {"Fn::ImportValue": "x"},
     ],
     ids=str,

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from local import aws_emulator
+from local.aws_emulator.stack import STACK_NAME
 from local.isolation import isolated
 
 
@@ -25,6 +26,18 @@ def test_nothing_stays_in_the_environment_after_the_end() -> None:
 def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
     with pytest.raises(KeyError, match="Connektion"), aws_emulator.start(Connektion="demo"):
         pass
+
+
+def test_a_resource_that_the_parameters_leave_out_is_neither_listed_nor_created() -> None:
+    with aws_emulator.start() as running:
+        summaries = running.client("cloudformation").list_stack_resources(StackName=STACK_NAME)
+        listed = {each["LogicalResourceId"] for each in summaries["StackResourceSummaries"]}
+        alarms = running.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK_NAME}-run")["MetricAlarms"]
+        schedules = {each["Name"] for each in running.client("scheduler").list_schedules()["Schedules"]}
+    assert schedules == {f"{STACK_NAME}-nightly", f"{STACK_NAME}-audit"}
+    assert alarms == []
+    assert {"NightlySchedule", "AuditMissingAlarm"} <= listed
+    assert not {"PruneSchedule", "RunMissingAlarm"} & listed
 
 
 def test_what_the_user_has_set_up_for_the_real_clouds_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:

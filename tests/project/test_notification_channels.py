@@ -93,7 +93,7 @@ def test_by_default_there_is_nothing_of_chat_webhook_and_ping(template: dict[str
         {name: name for name in resources},
         {f"{name}.Arn": name for name in resources},
     )
-    assert [name for names in OF_CHANNELS.values() for name in names if stack.has(name)] == []
+    assert [name for names in OF_CHANNELS.values() for name in names if stack.exists(name)] == []
     for name in (name for name, each in resources.items() if each["Type"] == "AWS::Events::Rule" and name != PING):
         assert set(targets_of(stack, name)) == {"notifications"}
     assert template["Outputs"]["ChatNotificationsArn"]["Condition"] == "HasChat"
@@ -112,7 +112,7 @@ def test_a_parameter_brings_its_own_channel_alone(
 ) -> None:
     stack = Stack(template, default_parameters(template) | {parameter: ENABLED[parameter]})
     expected = {name for condition in conditions for name in OF_CHANNELS[condition]}
-    assert {name for names in OF_CHANNELS.values() for name in names if stack.has(name)} == expected
+    assert {name for names in OF_CHANNELS.values() for name in names if stack.exists(name)} == expected
 
 
 def test_a_chat_message_has_the_form_of_a_custom_notification(messages: dict[str, str]) -> None:

@@ -71,7 +71,7 @@ def _make_request(
         "Name": f"{name}.{kind}",
         "GroupName": resources.group,
         "Description": MARK,
-        "State": "DISABLED" if plan.paused or is_over else "ENABLED",
+        "State": "DISABLED" if plan.is_disabled or is_over else "ENABLED",
         "ScheduleExpression": getattr(plan, PARTS[kind]).schedule.strip(),
         "ScheduleExpressionTimezone": plan.timezone,
         **({} if is_over else _dates(plan, now)),
@@ -117,8 +117,8 @@ def flatten(request: Mapping[str, Any], *, now: datetime) -> dict[str, str]:
         "from": _show_date(request.get("StartDate"), now),
         "until": _show_date(request.get("EndDate"), None),
     }
-    settings |= _spread("target", target)
-    settings |= _spread("payload", payload) if isinstance(payload, dict) else {"payload": _show(payload)}
+    settings |= _flatten_object("target", target)
+    settings |= _flatten_object("payload", payload) if isinstance(payload, dict) else {"payload": _show(payload)}
     return {name: text for name, text in settings.items() if text}
 
 
@@ -129,11 +129,11 @@ def _parse_input(text: str) -> Any:
         return text
 
 
-def _spread(prefix: str, value: Mapping[str, Any]) -> dict[str, str]:
+def _flatten_object(prefix: str, value: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, each in value.items():
         path = f"{prefix}.{key}"
-        found |= _spread(path, each) if isinstance(each, dict) and each else {path: _show(each)}
+        found |= _flatten_object(path, each) if isinstance(each, dict) and each else {path: _show(each)}
     return found
 
 

@@ -122,7 +122,9 @@ class PlanOfFile(Strict):
     select: Selection = same(Plan, "select")
     timezone: TimeZone = "UTC"
     description: Description | None = same(Run, "description")
-    paused: bool = Field(default=False, strict=True, description="true or false; true disables all its schedules")
+    is_disabled: bool = Field(
+        default=False, alias="paused", strict=True, description="true or false; true disables all its schedules"
+    )
     begins: TimeOfFile | None = Field(default=None, alias="from", description=_A_TIME)
     ends: TimeOfFile | None = Field(default=None, alias="until", description=f"{_A_TIME}; a date is its whole day")
     backup: BackupPart = Field(description="an object with a schedule, and a name_template if need be")

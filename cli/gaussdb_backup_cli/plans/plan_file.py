@@ -47,20 +47,20 @@ def read_plan_file(path: Path) -> str:
     """Return the text of a file. Raises `CommandFailed` where it cannot be one with plans."""
     try:
         if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise _unreadable(path, f"is larger than {MOST_BYTES:,} bytes", "split it")
+            raise _not_a_plan_file(path, f"is larger than {MOST_BYTES:,} bytes", "split it")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable(path, f"is not UTF-8 (byte {error.start + 1})", "save it as UTF-8") from None
+        raise _not_a_plan_file(path, f"is not UTF-8 (byte {error.start + 1})", "save it as UTF-8") from None
     except IsADirectoryError:
-        raise _unreadable(path, "is a folder", "name the file in it") from None
+        raise _not_a_plan_file(path, "is a folder", "name the file in it") from None
     except FileNotFoundError:
-        raise _unreadable(path, "does not exist", "name a file with plans") from None
+        raise _not_a_plan_file(path, "does not exist", "name a file with plans") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _unreadable(path, f"cannot be read: {reason}", "name a file with plans") from None
+        raise _not_a_plan_file(path, f"cannot be read: {reason}", "name a file with plans") from None
 
 
-def _unreadable(path: Path, why: str, hint: str) -> CommandFailed:
+def _not_a_plan_file(path: Path, why: str, hint: str) -> CommandFailed:
     return CommandFailed("unreadable_file", f"{shorten(str(path)).strip("'")} {why}", hint, exit_code=Exit.USAGE)
 
 
@@ -167,7 +167,7 @@ def _find_wrong_schedules(
         content = getattr(plan, part)
         if content is None:
             continue
-        where = (*path, part, "schedule")
+        where: yaml_lines.Path = (*path, part, "schedule")
         try:
             parse_timetable(content.schedule, plan.timezone, anchor=now)
         except ValueError as error:
@@ -179,9 +179,9 @@ def _find_wrong_schedules(
 
 def _find_refused(name: str, plan: PlanOfFile, document: Document, now: datetime) -> Iterator[Problem]:
     """Yield what the functions would refuse in the payloads."""
-    base = ("plans", name)
+    base: yaml_lines.Path = ("plans", name)
+    where: yaml_lines.Path = (*base, "keep")
     if plan.keep and find_prefix(name, plan) is None:
-        where = (*base, "keep")
         message = "expected a name_prefix: the names of name_template have no common beginning of two characters"
         yield Problem(document.place_of(where, key=True), show_path(where), message)
     for kind, payload in make_payloads(name, plan).items():
@@ -189,14 +189,14 @@ def _find_refused(name: str, plan: PlanOfFile, document: Document, now: datetime
         if size > MOST_INPUT:
             message = f"the payload has {size:,} bytes of at most {MOST_INPUT:,}: select fewer instances by their ids"
             yield Problem(document.place_of(base, key=True), show_path(base), message)
-        for problem in _ask(kind, payload, now):
-            if problem.field == "name_prefix" and find_prefix(name, plan) is None:
+        for problem in _find_refused_fields(kind, payload, now):
+            if problem.field.endswith("name_prefix") and find_prefix(name, plan) is None:
                 continue
             where = _find_origin(base, kind, problem.field)
             yield Problem(document.place_of(where), show_path(where), str(problem).removeprefix(f"{problem.field}: "))
 
 
-def _ask(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldProblem]:
+def _find_refused_fields(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldProblem]:
     """Return what a function finds wrong with a payload."""
     data = {**payload, "scheduled_time": now.isoformat()}
     try:
@@ -213,14 +213,12 @@ def _ask(kind: Kind, payload: Mapping[str, Any], now: datetime) -> list[FieldPro
 
 def _find_origin(base: yaml_lines.Path, kind: Kind, field: str) -> yaml_lines.Path:
     """Return the path in the file of a field of a payload."""
-    first, *rest = field.split(".")
-    if first == "name_template":
-        return (*base, "backup", first)
-    if first == "prune":
-        return (*base, "keep", *rest)
-    if first in PlanOfFile.model_fields:
-        return (*base, *field.split(".")) if first != "keep" else (*base, "keep", *rest)
-    return (*base, PARTS[kind], *field.split("."))
+    parts = field.removeprefix("prune.").split(".")
+    if parts[0] == "name_template":
+        return (*base, "backup", *parts)
+    if parts[0] in PlanOfFile.model_fields:
+        return (*base, *parts)
+    return (*base, "keep" if field.startswith("prune.") else PARTS[kind], *parts)
 
 
 def encode(payload: Mapping[str, Any]) -> str:

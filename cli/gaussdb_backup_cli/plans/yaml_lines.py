@@ -47,8 +47,9 @@ class Unquoted:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file has. `keys` and `values` are the places of each value by its path; `plain` the texts of unquoted
-    numbers, truth values and dates.
+    """What a file has, with the places of each key and value by its path.
+
+    `plain` are the texts of unquoted numbers, truth values and dates.
     """
 
     data: Any
