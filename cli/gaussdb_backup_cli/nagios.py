@@ -19,7 +19,7 @@ class Level(IntEnum):
     UNKNOWN = 3
 
 
-def judge(coverage: Coverage) -> Level:
+def evaluate(coverage: Coverage) -> Level:
     """Return how bad a coverage is. A project of which no instance was audited may have lost all of them."""
     if coverage.uncovered or not coverage.audited:
         return Level.CRITICAL
@@ -31,10 +31,10 @@ def describe_coverage(coverage: Coverage) -> str:
     """Return the line about a coverage."""
     counted = f"{coverage.uncovered} of {coverage.audited} instances without a recent good backup"
     age = coverage.oldest_age
-    figures = [f"uncovered={coverage.uncovered}", f"not_found={len(coverage.not_found)}"]
-    figures += [f"oldest_age={round(age.total_seconds())}s"] if age is not None else []
+    values = [f"uncovered={coverage.uncovered}", f"not_found={len(coverage.not_found)}"]
+    values += [f"oldest_age={round(age.total_seconds())}s"] if age is not None else []
     text = " * ".join([counted, *_name(coverage)])
-    return f"GAUSSDB-BACKUP {judge(coverage).name} - {text} | {' '.join(figures)}"
+    return f"GAUSSDB-BACKUP {evaluate(coverage).name} - {text} | {' '.join(values)}"
 
 
 def describe_unknown(message: str) -> str:

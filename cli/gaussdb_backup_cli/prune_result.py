@@ -1,4 +1,4 @@
-"""What a prune did, or would do: the answer of `PruneBackups`, with what a person wants to know besides."""
+"""What a prune did, or would do: the response of `PruneBackups`, with what a person wants to know besides."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 LISTS = ("failed", "deferred", "deleted", "kept")
-"""The lists of the answer; what needs a person is first."""
+"""The lists of the response; what needs a person is first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,24 @@ class Pruned:
 
     plan: str
     payload: Mapping[str, Any]
-    answer: Mapping[str, Any]
+    response: Mapping[str, Any]
     names: Mapping[str, str]
 
     @property
     def is_dry_run(self) -> bool:
         """Whether nothing was deleted because nobody wanted it."""
-        return bool(self.answer["dry_run"])
+        return bool(self.response["dry_run"])
 
     @property
     def refused(self) -> str | None:
         """Why nothing is deleted."""
-        reason: str | None = self.answer["refused"]
+        reason: str | None = self.response["refused"]
         return reason
 
     @property
     def counts(self) -> Mapping[str, int]:
         """How many backups are in each list, and how many ids were not found."""
-        found: Mapping[str, int] = self.answer["counts"]
+        found: Mapping[str, int] = self.response["counts"]
         return found
 
     @property
@@ -60,24 +60,24 @@ class Pruned:
 
     @property
     def cut(self) -> Sequence[tuple[str, int]]:
-        """The lists that are not whole, since Lambda limits an answer to 6 MB, and how much of them is there."""
-        return [(name, len(self.answer[name])) for name in LISTS if len(self.answer[name]) < self.counts[name]]
+        """The lists that are not whole, since Lambda limits a response to 6 MB, and how much of them is there."""
+        return [(name, len(self.response[name])) for name in LISTS if len(self.response[name]) < self.counts[name]]
 
     @property
     def size_mb(self) -> float:
         """The megabytes of the deleted backups, as far as they are listed and known."""
-        return sum(each["size_mb"] or 0 for each in self.answer["deleted"])
+        return sum(each["size_mb"] or 0 for each in self.response["deleted"])
 
     @property
     def is_size_known(self) -> bool:
         """Whether the size is that of all of them."""
         is_listed = not any(name == "deleted" for name, _ in self.cut)
-        return is_listed and all(each["size_mb"] is not None for each in self.answer["deleted"])
+        return is_listed and all(each["size_mb"] is not None for each in self.response["deleted"])
 
     def entries(self) -> Iterator[Entry]:
         """Return what becomes of each backup that is listed."""
         for outcome in LISTS:
-            for each in self.answer[outcome]:
+            for each in self.response[outcome]:
                 begin = each["begin_time"]
                 yield Entry(
                     outcome=outcome,
@@ -95,9 +95,9 @@ class Pruned:
         return ", ".join(reasons) or ("kept" if outcome == "kept" else "no rule keeps it")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result of the JSON form: the answer, with the names of the instances."""
+        """Return the result of the JSON form: the response, with the names of the instances."""
         lists = {
-            name: [{**each, "instance_name": self.names.get(each["instance_id"])} for each in self.answer[name]]
+            name: [{**each, "instance_name": self.names.get(each["instance_id"])} for each in self.response[name]]
             for name in LISTS
         }
         return {
@@ -106,6 +106,6 @@ class Pruned:
             "size_mb": self.size_mb,
             "is_size_known": self.is_size_known,
             "is_whole": not self.cut,
-            **{key: value for key, value in self.answer.items() if key != "version"},
+            **{key: value for key, value in self.response.items() if key != "version"},
             **lists,
         }

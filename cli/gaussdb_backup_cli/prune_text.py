@@ -96,9 +96,10 @@ def _draw(each: Entry, pruned: Pruned, width: int, name_width: int | None) -> It
 def _close(pruned: Pruned) -> Iterator[str]:
     counts = pruned.counts
     for name, listed in pruned.cut:
-        yield f"{DONE[name]}: the first {listed:,} of {counts[name]:,} are listed, an answer of Lambda has 6 MB at most"
-    if pruned.answer["not_found"]:
-        yield f"not found: {clean(', '.join(pruned.answer['not_found']))}"
+        part = f"the first {listed:,} of {counts[name]:,} are listed"
+        yield f"{DONE[name]}: {part}, a response of Lambda has 6 MB at most"
+    if pruned.response["not_found"]:
+        yield f"not found: {clean(', '.join(pruned.response['not_found']))}"
     if counts["failed"]:
         yield f"FAILED: {count(counts['failed'], 'backup')}, which the next prune tries again"
     if counts["deferred"]:

@@ -18,7 +18,7 @@ from local import gaussdb_emulator
 from tests.helpers.command_line import AUDIT, NAME, SCHEMAS, StackUnderTest, hold_to_golden
 from tests.helpers.coverage import make_coverage, make_instance
 from tests.helpers.deployment import Deployment
-from tests.helpers.function_answers import answer_by
+from tests.helpers.function_responses import respond_by
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
 from tests.helpers.stack_in_moto import refusal
 
@@ -147,15 +147,15 @@ def test_days_that_an_audit_does_not_have_are_refused_before_anything_is_called(
 # How it is shown
 
 
-def test_the_json_form_is_the_answer_of_the_function(stack: StackUnderTest) -> None:
-    answer_by(stack, AuditBackups=sample())
+def test_the_json_form_is_the_response_of_the_function(stack: StackUnderTest) -> None:
+    respond_by(stack, AuditBackups=sample())
     ran = stack.run("audit", "--json")
     assert ran.code == 3
     assert ran.result == sample()
     hold_to_golden(ran, "audit")
 
 
-def test_the_json_form_of_a_real_answer_has_the_fields_of_its_schema(covered: StackUnderTest) -> None:
+def test_the_json_form_of_a_real_response_has_the_fields_of_its_schema(covered: StackUnderTest) -> None:
     ran = covered.run("audit", "--json")
     assert ran.code == 0
     schema = json.loads((SCHEMAS / "audit.schema.json").read_text())
@@ -167,14 +167,14 @@ def test_of_many_instances_the_worst_have_a_line_or_all(
     stack: StackUnderTest, options: tuple[str, ...], shown: int
 ) -> None:
     coverage = make_coverage(*(make_instance(f"one-{index}") for index in range(25)))
-    answer_by(stack, AuditBackups=coverage.to_json())
+    respond_by(stack, AuditBackups=coverage.to_json())
     ran = stack.run("audit", *options)
     assert sum(line.startswith("one-") for line in ran.stdout.splitlines()) == shown
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_the_table_fits_the_terminal(stack: StackUnderTest, width: int) -> None:
-    answer_by(stack, AuditBackups=sample())
+    respond_by(stack, AuditBackups=sample())
     assert max(len(line) for line in stack.run("audit", width=width).stdout.splitlines()) <= width
 
 
@@ -187,7 +187,7 @@ def test_the_marks_of_a_terminal_without_them_are_ascii() -> None:
 
 def test_no_name_of_the_cloud_steers_the_terminal(stack: StackUnderTest) -> None:
     hostile = make_instance("a\x1b]0;x\x07\nb")
-    answer_by(stack, AuditBackups=make_coverage(hostile).to_json())
+    respond_by(stack, AuditBackups=make_coverage(hostile).to_json())
     ran = stack.run("audit")
     assert "a�]0;x��b" in ran.stdout
     assert "\x1b" not in ran.stdout
@@ -287,7 +287,7 @@ def test_a_plugin_is_well_where_all_is(covered: StackUnderTest) -> None:
 
 
 def test_a_plugin_of_a_missing_instance_warns(stack: StackUnderTest) -> None:
-    answer_by(stack, AuditBackups=make_coverage(make_instance(), not_found=("f" * 32,)).to_json())
+    respond_by(stack, AuditBackups=make_coverage(make_instance(), not_found=("f" * 32,)).to_json())
     ran = stack.run("audit", "--nagios")
     assert ran.code == 1
     assert ran.stdout.startswith("GAUSSDB-BACKUP WARNING - 0 of 1")
@@ -304,8 +304,8 @@ def test_a_plugin_that_could_not_audit_does_not_know(stack: StackUnderTest, argu
     assert ran.stdout.startswith("GAUSSDB-BACKUP UNKNOWN - ")
 
 
-def test_a_plugin_whose_audit_failed_in_any_way_does_not_know(stack: StackUnderTest) -> None:
-    answer_by(stack, AuditBackups=[{"errorType": "CredentialsRefused", "errorMessage": "refused"}, {}, None])
+def test_a_plugin_whose_audit_failed_for_any_reason_does_not_know(stack: StackUnderTest) -> None:
+    respond_by(stack, AuditBackups=[{"errorType": "CredentialsRefused", "errorMessage": "refused"}, {}, None])
     assert stack.run("audit", "--nagios").stdout == "GAUSSDB-BACKUP UNKNOWN - refused\n"
     assert "none of this version" in stack.run("audit", "--nagios").stdout
     assert "returned no JSON object" in stack.run("audit", "--nagios").stdout
@@ -327,15 +327,15 @@ def test_a_plugin_whose_audit_failed_in_any_way_does_not_know(stack: StackUnderT
     ],
 )
 def test_an_audit_that_failed_is_one_line_with_a_hint(stack: StackUnderTest, error: str, hint: str) -> None:
-    answer_by(stack, AuditBackups={"errorType": error, "errorMessage": "it is\nso"})
+    respond_by(stack, AuditBackups={"errorType": error, "errorMessage": "it is\nso"})
     ran = stack.run("audit", "--json")
     assert (ran.code, ran.stdout) == (1, "")
     assert (ran.error["code"], ran.error["message"]) == (error, "it is so")
     assert hint in ran.error["hint"]
 
 
-def test_an_answer_of_another_version_is_one_line(stack: StackUnderTest) -> None:
-    answer_by(stack, AuditBackups={**sample(), "audited": "many"})
+def test_an_response_of_another_version_is_one_line(stack: StackUnderTest) -> None:
+    respond_by(stack, AuditBackups={**sample(), "audited": "many"})
     ran = stack.run("audit")
     assert (ran.code, ran.stdout) == (1, "")
     assert "is none of this version" in ran.stderr

@@ -462,9 +462,9 @@ def test_a_function_that_does_not_report_the_clock_is_not_checked_for_it(stack: 
     assert check(stack).result("clock against the API")[0] == "not checked"
 
 
-@pytest.mark.parametrize("answer", [None, [], "text"], ids=str)
-def test_a_function_that_returns_no_object_has_failed(stack: StackInMoto, check: Check, answer: Any) -> None:
-    stack.invoke = lambda _: answer
+@pytest.mark.parametrize("response", [None, [], "text"], ids=str)
+def test_a_function_that_returns_no_object_has_failed(stack: StackInMoto, check: Check, response: Any) -> None:
+    stack.invoke = lambda _: response
     assert check(stack).result("dry run")[0] == "FAILED"
 
 
@@ -701,8 +701,8 @@ def test_the_text_fits_the_terminal_but_for_commands_and_no_text_steers_it(width
 
 def test_the_json_form(stack: StackInMoto) -> None:
     stack.now = NOW
-    answer = {"queued": [{}], "api": {"path": "v3", "clock_skew_seconds": 1.2, "milliseconds": 96}}
-    stack.invoke = lambda _: answer
+    response = {"queued": [{}], "api": {"path": "v3", "clock_skew_seconds": 1.2, "milliseconds": 96}}
+    stack.invoke = lambda _: response
     put_schedule(f"{NAME}-audit", state="DISABLED", target=AUDITS)
     ran = run(stack, "--json")
     assert ran.code == 3

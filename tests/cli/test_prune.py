@@ -11,7 +11,7 @@ import pytest
 from local import gaussdb_emulator
 from tests.helpers.command_line import GROUP, NAME, PRUNE, Ran, StackUnderTest, hold_to_golden
 from tests.helpers.deployment import Deployment
-from tests.helpers.function_answers import answer_by
+from tests.helpers.function_responses import respond_by
 from tests.helpers.gaussdb import BILLING, ORDERS, STOCK
 from tests.helpers.stack_in_moto import refusal
 
@@ -208,7 +208,7 @@ def test_an_instance_beyond_the_ids_of_the_plan_is_not_selected_by_naming_it(ful
     assert f"the plan does not select {BILLING}" in ran.stderr
 
 
-def test_two_instances_of_one_name_are_told_apart_by_their_ids(stack: StackUnderTest, deployment: Deployment) -> None:
+def test_two_instances_of_one_name_have_to_be_named_by_their_ids(stack: StackUnderTest, deployment: Deployment) -> None:
     deployment.cloud.add_instances(gaussdb_emulator.Instance(id=GONE, name="orders"))
     ran = stack.run("prune", "--instance", "orders")
     assert ran.code == 2
@@ -239,7 +239,7 @@ def test_an_id_that_nobody_knows_needs_you(stack: StackUnderTest) -> None:
 
 def test_the_json_form(stack: StackUnderTest) -> None:
     listed = {"queued": [{"instance_id": "d8e6ca5a624745bcb546a227aa3ae1cfin07", "instance_name": "orders"}]}
-    answer_by(stack, DispatchBackups=listed, PruneBackups={**sample(), "dry_run": True})
+    respond_by(stack, DispatchBackups=listed, PruneBackups={**sample(), "dry_run": True})
     ran = stack.run("prune", "--json")
     assert ran.code == 3
     assert {each["instance_name"] for each in ran.result["deleted"]} == {"orders"}
@@ -248,20 +248,20 @@ def test_the_json_form(stack: StackUnderTest) -> None:
 
 
 def test_lists_that_are_cut_are_named_and_the_counts_are_of_all(stack: StackUnderTest) -> None:
-    answer = {**sample(), "dry_run": True, "failed": [], "deferred": []}
-    answer["counts"] = {"kept": 30_000, "deleted": 400, "deferred": 0, "failed": 0, "not_found": 0}
-    answer_by(stack, DispatchBackups={}, PruneBackups=answer)
+    response = {**sample(), "dry_run": True, "failed": [], "deferred": []}
+    response["counts"] = {"kept": 30_000, "deleted": 400, "deferred": 0, "failed": 0, "not_found": 0}
+    respond_by(stack, DispatchBackups={}, PruneBackups=response)
     ran = stack.run("prune")
-    assert "kept: the first 1 of 30,000 are listed, an answer of Lambda has 6 MB at most" in ran.stdout
+    assert "kept: the first 1 of 30,000 are listed, a response of Lambda has 6 MB at most" in ran.stdout
     assert "would go: 400 backups, at least 1.9 GB; kept: 30,000" in ran.stdout
     shown = stack.run("prune", "--json").result
     assert (shown["is_whole"], shown["is_size_known"]) == (False, False)
 
 
 def test_a_size_that_is_not_known_makes_the_sum_the_least(stack: StackUnderTest) -> None:
-    answer = sample()
-    answer["deleted"][0]["size_mb"] = None
-    answer_by(stack, DispatchBackups={}, PruneBackups=answer)
+    response = sample()
+    response["deleted"][0]["size_mb"] = None
+    respond_by(stack, DispatchBackups={}, PruneBackups=response)
     assert "deleted: 1 backup, at least 0 MB" in stack.run("prune").stdout
 
 
@@ -278,11 +278,11 @@ def test_names_are_whole_on_any_terminal(stack: StackUnderTest, deployment: Depl
 
 
 def test_no_name_of_the_cloud_steers_the_terminal(stack: StackUnderTest) -> None:
-    answer = sample()
-    answer["deleted"][0]["backup_name"] = "a\x1b[2J\nb"
-    answer["failed"][0]["error_message"] = "a\x07b"
-    names = {"queued": [{"instance_id": answer["deleted"][0]["instance_id"], "instance_name": "a\x1b]b"}]}
-    answer_by(stack, DispatchBackups=names, PruneBackups=answer)
+    response = sample()
+    response["deleted"][0]["backup_name"] = "a\x1b[2J\nb"
+    response["failed"][0]["error_message"] = "a\x07b"
+    names = {"queued": [{"instance_id": response["deleted"][0]["instance_id"], "instance_name": "a\x1b]b"}]}
+    respond_by(stack, DispatchBackups=names, PruneBackups=response)
     ran = stack.run("prune")
     assert "a�[2J�b" in ran.stdout
     assert not {"\x1b", "\x07"} & set(ran.stdout)
@@ -305,8 +305,8 @@ def test_refused_credentials_are_used_once(stack: StackUnderTest, deployment: De
     assert "then: gaussdb-backup doctor" in ran.stderr
 
 
-def test_an_answer_of_another_version_is_one_line(stack: StackUnderTest) -> None:
-    answer_by(stack, DispatchBackups={}, PruneBackups={"kept": []})
+def test_an_response_of_another_version_is_one_line(stack: StackUnderTest) -> None:
+    respond_by(stack, DispatchBackups={}, PruneBackups={"kept": []})
     ran = stack.run("prune")
     assert (ran.code, ran.stdout) == (1, "")
     assert "is none of this version" in ran.stderr

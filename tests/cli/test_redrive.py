@@ -24,7 +24,7 @@ REQUEST = {"instance_id": ORDERS, "connection": "default", "schedule": "nightly"
 
 @pytest.fixture
 def queues(stack: StackUnderTest) -> StackUnderTest:
-    """A stack whose queues answer at once."""
+    """A stack whose queues response at once."""
     sqs = boto3.client("sqs")
     stack.change("sqs", receive_message=lambda **each: sqs.receive_message(**{**each, "WaitTimeSeconds": 0}))
     return stack
@@ -182,7 +182,7 @@ def test_ids_and_a_queue_choose_what_is_listed(queues: StackUnderTest) -> None:
 
 def test_the_json_form(queues: StackUnderTest) -> None:
     sqs = boto3.client("sqs")
-    answer = {
+    response = {
         "Messages": [
             {
                 "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274",
@@ -198,7 +198,7 @@ def test_the_json_form(queues: StackUnderTest) -> None:
     }
 
     def receive(**arguments: Any) -> Mapping[str, Any]:
-        return answer if arguments["QueueUrl"] == queues.outputs["BackupDeadLetterQueueUrl"] else {}
+        return response if arguments["QueueUrl"] == queues.outputs["BackupDeadLetterQueueUrl"] else {}
 
     queues.clients["sqs"] = Wrapped(sqs, receive_message=receive, change_message_visibility_batch=lambda **_: {})
     ran = queues.run("redrive", "--json")

@@ -134,7 +134,7 @@ def test_a_plan_is_found_by_its_label_or_the_name_of_its_schedule(stack: StackUn
     assert (caught.value.hint, caught.value.exit_code) == ("there are: nightly", Exit.USAGE)
 
 
-def test_an_invocation_is_waited_for_longer_than_any_function_may_take() -> None:
+def test_the_timeout_of_an_invocation_is_longer_than_that_of_any_function() -> None:
     resources = read_template(ROOT / "template.yaml")["Resources"].values()
     timeouts = [each["Properties"]["Timeout"] for each in resources if "Timeout" in each.get("Properties", {})]
     options: Any = INVOCATION

@@ -151,7 +151,7 @@ def test_a_dry_run_returns_the_same_and_queues_nothing(deployment: Deployment) -
     assert {**dry, "dry_run": False} == wet
 
 
-def test_a_dry_run_shows_which_path_answered_how_fast_and_by_which_clock(deployment: Deployment) -> None:
+def test_a_dry_run_shows_which_path_responded_how_fast_and_by_which_clock(deployment: Deployment) -> None:
     deployment.cloud.advance(timedelta(seconds=90))
     api = deployment.invoke("dispatch_backups", plan(dry_run=True))["api"]
     assert api["path"] == "v3"

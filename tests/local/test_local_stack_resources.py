@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tools.check_results import Commands, Outcome
+from tools.deployed_stack import read_stack
+from tools.stack_checks import check_stack
 
 from local import stack as local_stack
 from local.aws_emulator.stack import STACK_NAME, default_parameters, read_template
 from local.demo import scenario
-from tools.check_results import Commands, Outcome
-from tools.deployed_stack import read_stack
-from tools.stack_checks import check_stack
 
 SCHEDULE = {
     "ScheduleExpression": "cron(0 4 ? * SUN *)",

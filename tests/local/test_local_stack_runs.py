@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tools.deployed_stack import read_stack
 
 from local import gaussdb_emulator
 from local import stack as local_stack
 from local.aws_emulator.stack import STACK_NAME
 from local.demo import scenario
-from tools.deployed_stack import read_stack
 
 DRY_RUN = {"schedule": "nightly", "connection": scenario.CONNECTION, "dry_run": True}
 TIME_LIMIT_SECONDS = 20.0

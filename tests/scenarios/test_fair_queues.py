@@ -6,12 +6,12 @@ from datetime import timedelta
 import boto3
 import pytest
 
+from gaussdb_backup_cli.redrive.dead_letter_queue import DeadLetterQueue
+from gaussdb_backup_cli.redrive.sending import redrive
 from tests.helpers.clock import RUN
 from tests.helpers.gaussdb import ORDERS
 from tests.helpers.in_memory_sqs import InMemoryQueue
 from tests.helpers.scenario import SECRET, Scenario, start_scenario
-from tools.dead_letter_queue import DeadLetterQueue
-from tools.redrive import redrive
 
 
 def groups(queue: InMemoryQueue) -> list[str | None]:
@@ -63,7 +63,7 @@ def test_a_tracked_backup_keeps_its_group_in_the_dead_letter_queue() -> None:
 
 
 def redriven_groups(scenario: Scenario) -> list[str | None]:
-    queue = DeadLetterQueue(scenario.sqs, scenario.dead_letters.url, scenario.requests.url)  # type: ignore[arg-type]  # the part of boto3's client that it has
+    queue = DeadLetterQueue(scenario.sqs, scenario.dead_letters.url, scenario.requests.url)
     started_at = scenario.clock() + timedelta(seconds=1)
     redriven = redrive(queue, started_at=started_at, wait=timedelta(0), now=lambda: started_at)
     assert not redriven.failed

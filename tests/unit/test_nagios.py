@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gaussdb_backup.domain.coverage import State
-from gaussdb_backup_cli.nagios import MAX_NAMED, Level, describe_coverage, describe_unknown, judge
+from gaussdb_backup_cli.nagios import MAX_NAMED, Level, describe_coverage, describe_unknown, evaluate
 from tests.helpers.coverage import make_coverage, make_instance
 
 
@@ -21,7 +21,7 @@ from tests.helpers.coverage import make_coverage, make_instance
     ],
 )
 def test_the_worst_instance_decides(state: State, level: Level) -> None:
-    assert judge(make_coverage(make_instance("one", state=state), make_instance("two"))) is level
+    assert evaluate(make_coverage(make_instance("one", state=state), make_instance("two"))) is level
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_worst_instance_decides(state: State, level: Level) -> None:
     ids=["one not found", "none audited", "none of those selected"],
 )
 def test_an_instance_that_is_lost_is_not_well(instances: list[Any], changes: dict[str, Any], level: Level) -> None:
-    assert judge(make_coverage(*instances, **changes)) is level
+    assert evaluate(make_coverage(*instances, **changes)) is level
 
 
 def test_the_line_counts_names_and_measures() -> None:

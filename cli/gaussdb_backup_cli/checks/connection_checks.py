@@ -88,13 +88,13 @@ def _check_api(subject: Subject, api: Mapping[str, Any] | None) -> list[Result]:
     if api is None:
         detail = "the stack is of a version that does not report it"
         return [Result("clock against the API", Outcome.NOT_CHECKED, detail, subject.actions.deploy())]
-    answer = Result("API", Outcome.OK, f"{api['path']} answered in {api['milliseconds']:,} ms")
+    path = Result("API", Outcome.OK, f"{api['path']} answered in {api['milliseconds']:,} ms")
     if api["clock_skew_seconds"] is None:
-        return [answer, Result("clock against the API", Outcome.OK, "its responses have no time")]
+        return [path, Result("clock against the API", Outcome.OK, "its responses have no time")]
     skew = timedelta(seconds=api["clock_skew_seconds"])
     detail = f"it is {abs(skew.total_seconds()):,g} s {'behind' if skew < timedelta(0) else 'ahead'}"
     detail += f" (limit {MAX_SKEW // timedelta(minutes=1)} min)"
     if abs(skew) < MUCH_SKEW:
-        return [answer, Result("clock against the API", Outcome.OK, detail)]
+        return [path, Result("clock against the API", Outcome.OK, detail)]
     action = "report it to the provider: beyond the limit it refuses every signature"
-    return [answer, Result("clock against the API", Outcome.NEEDS_YOU, detail, action)]
+    return [path, Result("clock against the API", Outcome.NEEDS_YOU, detail, action)]

@@ -66,7 +66,7 @@ class Actions:
         return f"make deploy{stack}" + (f' ARGS="{arguments}"' if arguments else "")
 
 
-def judge(results: Sequence[Result]) -> Exit:
+def evaluate(results: Sequence[Result]) -> Exit:
     """Return the exit code of all checks together."""
     outcomes = {result.outcome for result in results}
     if Outcome.FAILED in outcomes:

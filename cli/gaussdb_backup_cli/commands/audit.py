@@ -70,11 +70,11 @@ class _Audit:
         self.stack = self._cli.find_stack()
         schedule = find_audit(self.stack, self._plan)
         event = make_audit_event(schedule.payload, now=self._cli.now(), **self._options)
-        self.answer = self.stack.invoke("AuditBackups", event)
+        self.response = self.stack.invoke("AuditBackups", event)
         try:
-            self.coverage = Coverage.model_validate(self.answer)
+            self.coverage = Coverage.model_validate(self.response)
         except ValidationError as error:
-            text = f"the answer of AuditBackups is none of this version: {error.errors()[0]['msg']}"
+            text = f"the response of AuditBackups is none of this version: {error.errors()[0]['msg']}"
             raise CommandFailed("odd_response", text, f"make deploy STACK={self.stack.name}") from error
 
     def write_page(self, file: str) -> None:
@@ -87,7 +87,7 @@ class _Audit:
 def _report(cli: CommandLine, audit: _Audit, *, limit: int | None) -> None:
     from gaussdb_backup_cli.coverage_table import render_table
 
-    cli.report(audit.answer, render_table(audit.coverage, width=max(40, terminal_width()), limit=limit))
+    cli.report(audit.response, render_table(audit.coverage, width=max(40, terminal_width()), limit=limit))
 
 
 def _run_plugin(audit: _Audit, html: str | None, *, as_json: bool) -> int:
@@ -95,7 +95,7 @@ def _run_plugin(audit: _Audit, html: str | None, *, as_json: bool) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from gaussdb_backup_cli.aws import explain
-    from gaussdb_backup_cli.nagios import Level, describe_coverage, describe_unknown, judge
+    from gaussdb_backup_cli.nagios import Level, describe_coverage, describe_unknown, evaluate
 
     problem = None
     try:
@@ -113,7 +113,7 @@ def _run_plugin(audit: _Audit, html: str | None, *, as_json: bool) -> int:
         write(describe_unknown(problem))
         return Level.UNKNOWN
     write(describe_coverage(audit.coverage))
-    return judge(audit.coverage)
+    return evaluate(audit.coverage)
 
 
 def _check_plugin_options(html: str | None, *, as_json: bool) -> None:

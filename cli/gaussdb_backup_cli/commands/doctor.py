@@ -23,7 +23,7 @@ def command(cli: CommandLine, after_deploy: bool) -> int:  # noqa: FBT001 - clic
     Exit codes: 0 all is well; 1 something failed, or it could not be checked at all; 3 the stack works as far as it
     can, but something needs you. A first deployment has a disabled schedule, and perhaps no secret yet.
     """
-    from gaussdb_backup_cli.checks.results import judge
+    from gaussdb_backup_cli.checks.results import evaluate
     from gaussdb_backup_cli.checks.run import check_stack
     from gaussdb_backup_cli.checks.text import render_results
 
@@ -33,7 +33,7 @@ def command(cli: CommandLine, after_deploy: bool) -> int:  # noqa: FBT001 - clic
     region = subject.stack.account.region
     text = render_results(results, stack=subject.stack.name, region=region, width=max(40, terminal_width()))
     cli.report({"region": region, "checks": [result.to_json() for result in results]}, text)
-    code = judge(results)
+    code = evaluate(results)
     return Exit.WELL if after_deploy and code is Exit.NEEDS_YOU else code
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gaussdb_backup_cli.schedules import DeployedSchedule
     from gaussdb_backup_cli.stack import Stack
 
+REQUIRED = {"counts", "refused", "kept", "deleted", "deferred", "failed", "not_found", "dry_run"}
+"""Fields of the response of a prune."""
+
 
 @stack_command("prune")
 @click.argument("plan", required=False)
@@ -60,11 +63,11 @@ class _Prune:
 
         payload = self._schedule.payload
         event = make_prune_event(payload, now=self._cli.now(), dry_run=dry_run, instance_ids=self._ids)
-        answer = self._stack.invoke("PruneBackups", event)
-        if not {"counts", "refused", "kept", "deleted", "deferred", "failed", "not_found", "dry_run"} <= answer.keys():
+        response = self._stack.invoke("PruneBackups", event)
+        if not response.keys() >= REQUIRED:
             hint = f"make deploy STACK={self._stack.name}"
-            raise CommandFailed("odd_response", "the answer of PruneBackups is none of this version", hint)
-        return Pruned(self._schedule.plan, payload, answer, self._names)
+            raise CommandFailed("odd_response", "the response of PruneBackups is none of this version", hint)
+        return Pruned(self._schedule.plan, payload, response, self._names)
 
     def announce(self, foreseen: "Pruned") -> None:
         """Note what is about to be deleted, and what the schedule would do."""
