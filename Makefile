@@ -85,10 +85,10 @@ build: need-writable $(VENV)/.complete $(SAM_VENV)/.complete  ## Build the appli
 deploy: need-writable $(VENV)/.complete need-aws  ## Build, deploy and check, with your AWS credentials (STACK=…, ARGS="--parameter-overrides …")
 	@$(MAKE) --no-print-directory validate build ARGS=
 	@$(SAM) deploy$(if $(STACK), --stack-name "$(STACK)" --s3-prefix "$(STACK)") $(ARGS)
-	@$(PYTHON) -m tools.check_stack --after-deploy$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+	@$(COMMAND_LINE) doctor --after-deploy$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
 
 doctor: $(VENV)/.complete  ## Check whether the deployed STACK works, with your AWS credentials
-	@$(PYTHON) -m tools.check_stack$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
+	@$(COMMAND_LINE) doctor$(if $(STACK), --stack-name "$(STACK)") $(ARGS)
 
 # Make's own exit code is 2 whatever failed: a script that needs that of a command installs the command line.
 cli: $(VENV)/.complete  ## Run the command line, with your AWS credentials (ARGS="status"; STACK=…)

@@ -69,11 +69,11 @@ def read_past_runs(
         return []
     selected = expect_run(stack, payload, times[-1], now=moment.now)
     runs = []
-    for time, following in zip(times, [*times[1:], None], strict=True):
+    for time, next_time in zip(times, [*times[1:], None], strict=True):
         expected = [_rename(one, payload, time) for one in selected]
-        found = match_run(expected, backups, time, replace(moment, until=following))
+        found = match_run(expected, backups, time, replace(moment, until=next_time))
         past = _Past(time, backups, prunes, now=moment.now)
-        checked = [_doubt(one, past) if following else one for one in found]
+        checked = [_doubt(one, past) if next_time else one for one in found]
         runs.append(PastRun(time, checked))
     return runs
 

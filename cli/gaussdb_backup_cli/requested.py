@@ -58,16 +58,16 @@ class RequestedRun:
         actions = {each.action for each in self.requests}
         return self.is_dry_run or "rejected" in actions or not actions & set(ACTIONS)
 
-    def to_json(self, waited: Sequence[InstanceRun] | None) -> dict[str, Any]:
-        """Return the result of the JSON form; `waited` is what became of each instance."""
-        bad = self.needs_you or any(not _is_well(one) for one in waited or ())
+    def to_json(self, outcome: Sequence[InstanceRun] | None) -> dict[str, Any]:
+        """Return the result of the JSON form; `outcome` is what became of each instance."""
+        bad = self.needs_you or any(not _is_well(one) for one in outcome or ())
         return {
             "scheduled_time": show_utc(self.scheduled_time),
             "plan": self.plan,
             "connection": self.connection,
             "dry_run": self.is_dry_run,
             "requests": [each.to_json() for each in self.requests],
-            "instances": None if waited is None else [each.to_json() for each in waited],
+            "instances": None if outcome is None else [each.to_json() for each in outcome],
             "needs_you": bad,
         }
 
@@ -144,8 +144,8 @@ def _invoke(stack: Stack, function: str, event: Mapping[str, Any]) -> dict[str, 
         raise CommandFailed(failure.code, failure.message, again) from failure
 
 
-def summarize_end(waited: Sequence[InstanceRun]) -> str:
+def summarize_end(outcome: Sequence[InstanceRun]) -> str:
     """Return in one line what became of a run."""
-    states = [one.state for one in waited]
+    states = [one.state for one in outcome]
     counts = [f"{states.count(state):,} {state.value}" for state in State if state in states]
     return f"{count(len(states), 'instance')}: {', '.join(counts)}" if states else "no instance"

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
 from gaussdb_backup.reports.texts import clean, show_duration, show_size
 from gaussdb_backup_cli.backups import BackupList
 from gaussdb_backup_cli.failure import CommandFailed
@@ -14,6 +17,8 @@ from gaussdb_backup_cli.stack import TEMPORARY_ERRORS
 FIRST_INTERVAL, MAX_INTERVAL = 15.0, 60.0
 """Seconds between two polls; they grow by half each time."""
 GROWTH = 1.5
+OVERLOADED = frozenset({"TooManyRequestsException", "ThrottlingException", "ServiceException", "EC2ThrottledException"})
+"""Errors of an invocation that the next one need not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,21 @@ def wait_for(
 
 
 def _read(watch: Watch) -> BackupList | None:
+    """Return the list, `None` where it fails for now. Raises what another attempt would raise too."""
     try:
         return watch.read()
     except CommandFailed as failure:
         if failure.code not in TEMPORARY_ERRORS:
             raise
-        watch.note(f"{show_zone(watch.now(), watch.zone)}  not read, and tried again: {clean(failure.message)}")
-        return None
+        reason = failure.message
+    except (HTTPClientError, AwsConnectionError) as error:
+        reason = str(error)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in OVERLOADED:
+            raise
+        reason = str(error)
+    watch.note(f"{show_zone(watch.now(), watch.zone)}  the list failed, and is read again: {clean(reason)}")
+    return None
 
 
 def describe_change(one: InstanceRun) -> str:

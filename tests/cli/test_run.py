@@ -1,9 +1,11 @@
 """`gaussdb-backup run`: a run now, which is the same run when it is repeated."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from gaussdb_backup_cli.failure import Exit
 from local.gaussdb_emulator import Effect, Fault
@@ -44,12 +46,54 @@ def test_a_plan_is_run_now(stack: StackUnderTest) -> None:
     assert len(backups(stack)) == 3
 
 
+def fail_after(stack: StackUnderTest, calls: int, error: Exception, *, times: int = 1) -> None:
+    """Have the invocations after so many calls fail."""
+    invoke, made = stack.client("lambda").invoke, [0]
+
+    def fail(**arguments: Any) -> Any:
+        made[0] += 1
+        if calls < made[0] <= calls + times:
+            raise error
+        return invoke(**arguments)
+
+    stack.change("lambda", invoke=fail)
+
+
 def test_the_time_of_the_run_is_written_before_anything_is_requested(stack: StackUnderTest) -> None:
-    stack.change("lambda", invoke=refusal("ServiceException", "Invoke"))
+    fail_after(stack, 1, refusal("ServiceException", "Invoke"))
     ran = stack.run("run", "gaussdb-backup-nightly")
     assert (ran.code, ran.stdout) == (Exit.FAILED, "")
     assert "--scheduled-time 20" in ran.stderr
     assert ran.stderr.splitlines()[0].endswith(": the same run, nothing is made twice")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refusal("TooManyRequestsException", "Invoke"), EndpointConnectionError(endpoint_url="https://lambda")],
+    ids=lambda error: type(error).__name__,
+)
+def test_waiting_goes_on_where_an_invocation_fails_for_now(stack: StackUnderTest, error: Exception) -> None:
+    move(stack)
+    fail_after(stack, 3, error, times=2)
+    ran = stack.run("run", "orders", "--wait")
+    assert ran.code == Exit.WELL
+    assert ran.stderr.count("the list failed, and is read again") == 2
+
+
+def test_waiting_goes_on_where_the_api_is_away(stack: StackUnderTest) -> None:
+    move(stack)
+    stack.deployment.cloud.add_fault(Fault(operation="list", status=429, after=1, times=9))
+    ran = stack.run("run", "orders", "--wait")
+    assert ran.code == Exit.WELL
+    assert "the list failed, and is read again" in ran.stderr
+
+
+def test_waiting_ends_where_the_list_is_refused(stack: StackUnderTest) -> None:
+    move(stack)
+    fail_after(stack, 3, refusal("ExpiredTokenException", "Invoke"))
+    ran = stack.run("run", "orders", "--wait", "--json")
+    assert (ran.code, ran.stdout, ran.error["code"]) == (Exit.FAILED, "", "expired_credentials")
+    assert "--scheduled-time" in ran.stderr
 
 
 def test_a_run_that_is_repeated_makes_nothing_twice(stack: StackUnderTest) -> None:
@@ -159,7 +203,7 @@ def test_a_busy_instance_is_tried_again_by_the_same_run(stack: StackUnderTest) -
     assert "--scheduled-time 2026-11-30T01:30:00Z" in ran.error["hint"]
 
 
-def test_waiting_ends_when_every_backup_has_ended(stack: StackUnderTest) -> None:
+def test_waiting_ends_with_the_last_backup(stack: StackUnderTest) -> None:
     move(stack)
     ran = stack.run("run", "nightly", "--wait")
     assert ran.code == Exit.WELL

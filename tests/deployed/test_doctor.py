@@ -1,5 +1,6 @@
-"""`make doctor` asks the deployed stack itself whether it works."""
+"""`gaussdb-backup doctor` asks the deployed stack itself whether it works."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,9 +23,14 @@ def without_secret(stack: DeployedStack) -> Iterator[DeployedStack]:
 
 def check(stack: DeployedStack) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tools.check_stack", "--stack-name", stack.name],
+        [sys.executable, "-m", "gaussdb_backup_cli", "doctor", "--stack", stack.name],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", **stack.account.variables()},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": "cli:layers/gaussdb_backup",
+            "COLUMNS": "400",
+            **stack.account.variables(),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -41,7 +47,9 @@ def test_a_stack_that_works_but_whose_schedule_is_disabled_needs_somebody(
     assert "5 active, 5 of them by the alias live" in done.stdout
     assert "3 enabled" in done.stdout
     assert "ScheduleState=ENABLED" in done.stdout
-    assert f"audit: {stack.name}-audit: cron(0 8,14,20 * * ? *) in UTC" in done.stdout
+    assert f"{stack.name}-audit: cron(0 8,14,20 * * ? *) in UTC" in done.stdout
+    assert re.search(r"clock against the API \.+ OK ", done.stdout)
+    assert re.search(r"runtime \.+ OK +python3\.13", done.stdout)
 
 
 def test_a_stack_without_its_secret_names_the_command_that_stores_it(without_secret: DeployedStack) -> None:

@@ -5,13 +5,15 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+import gaussdb_backup
+from gaussdb_backup_cli.checks.resources import Resource
 from local.aws_emulator.stack import ROOT, read_template
-from tools.deployed_stack import Resource
 
 NAME = "gaussdb-backup"
 ROLE = "arn:aws:iam::123456789012:role/any"
@@ -22,6 +24,14 @@ FUNCTIONS = {"CreateBackupFunction": "create-backup", "DispatchBackupsFunction":
 QUEUES = ("PlanQueue", "BackupQueue", "PlanDeadLetterQueue", "BackupDeadLetterQueue", "FailedInvocationsQueue")
 PLANS = "arn:aws:sqs:eu-central-1:123456789012:plans"
 AUDITS = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-audit-backups:live"
+PRUNES = "arn:aws:lambda:eu-central-1:123456789012:function:gaussdb-backup-prune-backups:live"
+OUTPUTS = {
+    "Version": gaussdb_backup.__version__,
+    "ScheduleGroupName": NAME,
+    "PlanQueueArn": PLANS,
+    "AuditBackupsFunctionAliasArn": AUDITS,
+    "PruneBackupsFunctionAliasArn": PRUNES,
+}
 PLAN = {"schedule": "nightly", "connection": "default", "scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
@@ -50,9 +60,11 @@ class StackInMoto:
     invoke: Callable[[Mapping[str, Any]], Any]
     status: str = "CREATE_COMPLETE"
     parameters: dict[str, str] = field(default_factory=lambda: {"SecretPrefix": "gaussdb-backup/"})
+    outputs: dict[str, str] = field(default_factory=lambda: dict(OUTPUTS))
     resources: list[Resource] = field(default_factory=list)
     clients: dict[str, Any] = field(default_factory=dict)
     invoked: list[tuple[str, Any]] = field(default_factory=list)
+    now: datetime | None = None
 
     def client(self, service: str) -> Any:
         if service in self.clients:
@@ -60,7 +72,9 @@ class StackInMoto:
         if service == "cloudformation":
             return self
         if service == "lambda":
-            return Wrapped(boto3.client("lambda"), invoke=self._invoke)
+            limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+            settings = {"AccountLimit": limits}
+            return Wrapped(boto3.client("lambda"), invoke=self._invoke, get_account_settings=lambda: settings)
         return boto3.client(service)  # type: ignore[call-overload]  # any service
 
     def change(self, service: str, **methods: Any) -> None:
@@ -79,7 +93,8 @@ class StackInMoto:
         if StackName != NAME:
             raise refusal("ValidationError", "DescribeStacks", f"Stack with id {StackName} does not exist")
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
-        return {"Stacks": [{"StackStatus": self.status, "Parameters": parameters}]}
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+        return {"Stacks": [{"StackStatus": self.status, "Parameters": parameters, "Outputs": outputs}]}
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "list_stack_resources"

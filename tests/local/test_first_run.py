@@ -251,9 +251,11 @@ def test_a_command_that_needs_aws_names_what_is_missing(
     assert message(make(run, target, *arguments, **NO_METADATA, **variables)).startswith(expected)
 
 
-def test_the_checks_of_a_stack_without_credentials_are_one_line(run: Run) -> None:
+def test_the_checks_of_a_stack_without_credentials_are_one_line_and_a_hint(run: Run) -> None:
     done = make(run, "doctor", "STACK=gaussdb-backup", AWS_DEFAULT_REGION="eu-central-1", **NO_METADATA)
-    assert message(done).startswith("doctor: no AWS credentials were found. Log in, or set AWS_PROFILE")
+    line, hint = [line for line in done.stderr.splitlines() if "***" not in line]
+    assert line == "gaussdb-backup: no AWS credentials were found"
+    assert hint.startswith("  → log in, or set AWS_PROFILE")
 
 
 def test_a_region_given_or_saved_for_the_deployment_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +277,7 @@ def test_a_deployment_takes_its_arguments_and_prompts_for_no_parameters(run: Run
     printed = make(run, "deploy", "--dry-run", f"ARGS={arguments}").stdout
     deploy, check = printed.splitlines()[-2:]
     assert deploy.rstrip().endswith(f"sam deploy {arguments}".rstrip())
-    assert check.rstrip().endswith(f"-m tools.check_stack --after-deploy {arguments}".rstrip())
+    assert check.rstrip().endswith(f"-m tools.command_line doctor --after-deploy {arguments}".rstrip())
     assert "--guided" not in printed
 
 

@@ -99,6 +99,7 @@ OF_NO_RESOURCE = {
     "cloudwatch:DescribeAlarms": "it lists",
     "lambda:CreateEventSourceMapping": "IAM knows no resource for it; the function is a condition",
     "lambda:DeleteEventSourceMapping": "the function is a condition",
+    "lambda:GetAccountSettings": "it is about the account",
     "lambda:GetEventSourceMapping": "IAM's list has a resource for it, the guide of Lambda has none",
     "lambda:ListEventSourceMappings": "it lists",
     "lambda:UpdateEventSourceMapping": "the function is a condition",

@@ -133,4 +133,4 @@ def test_sam_stores_the_artefacts_of_each_stack_under_its_name(root: Path) -> No
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
     deploy, check = printed.rstrip().splitlines()[-2:]
     assert deploy.endswith('sam deploy --stack-name "other" --s3-prefix "other" --region eu-central-1')
-    assert check.endswith('tools.check_stack --after-deploy --stack-name "other" --region eu-central-1')
+    assert check.endswith('tools.command_line doctor --after-deploy --stack-name "other" --region eu-central-1')

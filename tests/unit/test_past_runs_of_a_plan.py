@@ -71,9 +71,7 @@ def test_the_backup_of_a_run_is_the_first_of_its_name(begins: list[float | None]
         (34, RUN + timedelta(hours=29), State.MISSING),
     ],
 )
-def test_a_request_is_waited_for_as_long_as_it_may_start(
-    hours: float, requested: datetime | None, state: State
-) -> None:
+def test_a_request_may_start_until_its_window_ends(hours: float, requested: datetime | None, state: State) -> None:
     assert match(hours=hours, requested=requested).state is state
 
 

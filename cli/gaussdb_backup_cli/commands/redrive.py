@@ -9,8 +9,6 @@ from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_widt
 from gaussdb_backup_cli.failure import CommandFailed, Exit
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from gaussdb_backup_cli.stack import Stack
 
 
@@ -38,6 +36,7 @@ def command(cli: CommandLine, ids: tuple[str, ...], only_list: bool, queue: str 
 
 
 def _list(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | None) -> int:
+    from gaussdb_backup_cli.moments import find_zone
     from gaussdb_backup_cli.redrive.listing import list_messages
     from gaussdb_backup_cli.redrive.results import describe_list
     from gaussdb_backup_cli.redrive.stack_queues import open_others, open_queues
@@ -50,7 +49,7 @@ def _list(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | N
         raise CommandFailed("not_read", f"no dead-letter queue can be read: {listed[0].stopped_by}", hint)
     arguments = "".join(f" {shlex.quote(each)}" for each in ids) + (f" --queue {queue}" if queue else "")
     hint = f"gaussdb-backup redrive{arguments}{cli.option_text()} --yes"
-    zone, width = _zone(stack), max(40, terminal_width())
+    zone, width = find_zone(stack.parameters.get("ScheduleTimezone") or "UTC"), max(40, terminal_width())
     cli.report(describe_list(listed), render_list(listed, zone=zone, now=cli.now(), width=width, hint=hint))
     if shown := sum(len(each.messages) for each in listed):
         cli.note(f"{shown} listed; they are visible in their queues again")
@@ -76,12 +75,3 @@ def _send(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | N
         cli.note(f"not sent again: {', '.join(missing)}")
     is_well = not missing and not any(others.values()) and not any(each.needs_you for each in results.values())
     return Exit.WELL if is_well else Exit.NEEDS_YOU
-
-
-def _zone(stack: "Stack") -> "ZoneInfo":
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(stack.parameters.get("ScheduleTimezone") or "UTC")
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")

@@ -1,6 +1,6 @@
 """`gaussdb-backup run`."""
 
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import click
@@ -55,26 +55,44 @@ def command(
     zone = find_zone(_zone_of(plan, schedules))
     given = {key: value for key, value in fields.items() if value is not None}
     time = parse_time(scheduled_time, zone) if scheduled_time else cli.now().astimezone(UTC).replace(microsecond=0)
-    again = f"--scheduled-time {show_utc(time)}"
-    note = f"run of {show_utc(time)}; if it is interrupted, repeat with {again}: the same run, nothing is made twice"
     if plan is None:
-        connection = choose_connection(connection, schedules)
-        instance = choose_instance(list_instances(stack, connection), target)
-        cli.note(note)
-        run = request_instance(stack, instance, connection, time, _with_zone(given, zone))
+        of_project = (target, choose_connection(connection, schedules))
+        run = _request_instance(cli, stack, of_project, time, _with_zone(given, zone))
     else:
         _check_connection(target, connection)
-        cli.note(note)
-        _note_same_name(cli, stack, plan, target)
-        run = request_plan(stack, plan, time, given)
+        run = _request_plan(cli, stack, plan, target, time, given)
     try:
-        waited = _wait(cli, stack, run, zone, timedelta(minutes=timeout)) if wait and not run.is_dry_run else None
+        outcome = _wait(cli, stack, run, zone, timedelta(minutes=timeout)) if wait and not run.is_dry_run else None
     except KeyboardInterrupt:
-        cli.note(f"no longer waited for: the run goes on. See it with: gaussdb-backup{cli.option_text()} status")
+        cli.note(f"not waited for any longer: the run goes on. See it with: gaussdb-backup{cli.option_text()} status")
         return INTERRUPTED
-    result = run.to_json(waited)
-    cli.report(result, _draw(run, waited, zone))
+    result = run.to_json(outcome)
+    cli.report(result, _draw(run, outcome, zone))
     return Exit.NEEDS_YOU if result["needs_you"] else Exit.WELL
+
+
+def _request_plan(
+    cli: CommandLine, stack: Stack, plan: DeployedSchedule, target: str, time: datetime, given: dict[str, Any]
+) -> RequestedRun:
+    known = list_instances(stack, choose_connection(None, [plan]))
+    if any(target in (one.name, one.id) for one in known):
+        cli.note(f"note: {target} is a plan and an instance; the plan is run. For the instance give its id")
+    cli.note(_describe_repetition(time))
+    return request_plan(stack, plan, time, given)
+
+
+def _request_instance(
+    cli: CommandLine, stack: Stack, target: tuple[str, str], time: datetime, given: dict[str, Any]
+) -> RequestedRun:
+    name, connection = target
+    instance = choose_instance(list_instances(stack, connection), name)
+    cli.note(_describe_repetition(time))
+    return request_instance(stack, instance, connection, time, given)
+
+
+def _describe_repetition(time: datetime) -> str:
+    again = f"--scheduled-time {show_utc(time)}"
+    return f"run of {show_utc(time)}; if it is interrupted, repeat with {again}: the same run, nothing is made twice"
 
 
 def _zone_of(plan: DeployedSchedule | None, schedules: list[DeployedSchedule]) -> str:
@@ -97,12 +115,6 @@ def _check_connection(target: str, connection: str | None) -> None:
         )
 
 
-def _note_same_name(cli: CommandLine, stack: Stack, plan: DeployedSchedule, target: str) -> None:
-    known = list_instances(stack, choose_connection(None, [plan]))
-    if any(target in (one.name, one.id) for one in known):
-        cli.note(f"note: {target} is a plan and an instance; the plan is run. For the instance give its id")
-
-
 def _wait(cli: CommandLine, stack: Stack, run: RequestedRun, zone: tzinfo, timeout: timedelta) -> list[InstanceRun]:
     expected = [each.expected for each in run.requests]
     ids = [one.instance.id for one in expected if one.backup_name]
@@ -117,12 +129,12 @@ def _wait(cli: CommandLine, stack: Stack, run: RequestedRun, zone: tzinfo, timeo
     return wait_for(expected, run.scheduled_time, timeout=timeout, watch=watch)
 
 
-def _draw(run: RequestedRun, waited: list[InstanceRun] | None, zone: tzinfo) -> str:
+def _draw(run: RequestedRun, outcome: list[InstanceRun] | None, zone: tzinfo) -> str:
     head = f"{run.plan or run.requests[0].expected.instance.title}  {show_utc(run.scheduled_time)}"
     head += f" ({show_zone(run.scheduled_time, zone)})"
-    if not waited:
+    if not outcome:
         rows, end = run.to_rows(), run.summarize()
     else:
-        rows = [[one.state.value, one.instance.title, describe_run(one)] for one in waited]
-        end = summarize_end(waited)
+        rows = [[one.state.value, one.instance.title, describe_run(one)] for one in outcome]
+        end = summarize_end(outcome)
     return "\n".join([head, *map(colour, align(rows, width=terminal_width())), end])

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from textwrap import wrap
 
-from gaussdb_backup.reports.texts import clean, count, show_age, show_time
+from gaussdb_backup.reports.texts import clean, count, show_age
+from gaussdb_backup_cli.moments import show_zone
 from gaussdb_backup_cli.redrive.dead_letter_queue import DeadLetter
 from gaussdb_backup_cli.redrive.listing import Listed, describe
 from gaussdb_backup_cli.redrive.sending import Redriven
@@ -46,10 +47,9 @@ def _render_queue(listed: Listed, *, zone: tzinfo, now: datetime, width: int) ->
 
 def _render_message(message: DeadLetter, *, zone: tzinfo, now: datetime, width: int) -> Iterator[str]:
     subject = describe(message)
-    time = f"{show_time(message.sent_at, zone)} {message.sent_at.astimezone(zone).tzname()}"
     names = {"instance": subject.instance_id, "plan": subject.schedule, "backup": subject.backup_id}
     about = "  ".join(f"{key} {clean(value)}" for key, value in names.items() if value) or "body of another form"
-    text = f"{message.id[:SHOWN_ID]}  {show_age(message.sent_at, now)} ago, {time}  {about}"
+    text = f"{message.id[:SHOWN_ID]}  {show_age(message.sent_at, now)} ago, {show_zone(message.sent_at, zone)}  {about}"
     yield from wrap(text, width, initial_indent="  ", subsequent_indent=" " * 12, break_on_hyphens=False)
     codes = dict.fromkeys(each for each in (subject.error_type, subject.error_code) if each)
     why = " ".join(codes) or "no reason: SQS moved it after the most deliveries"

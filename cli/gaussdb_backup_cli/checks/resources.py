@@ -1,10 +1,14 @@
-"""What CloudFormation knows of a deployed stack: its state, its parameters and its resources."""
+"""What CloudFormation knows of the resources of a deployed stack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-SCHEDULE, AUDIT_SCHEDULE, SCHEDULE_GROUP = "NightlySchedule", "AuditSchedule", "ScheduleGroup"
+from gaussdb_backup_cli.checks.results import Actions
+from gaussdb_backup_cli.stack import Stack
+
+SCHEDULE, AUDIT_SCHEDULE, PRUNE_SCHEDULE = "NightlySchedule", "AuditSchedule", "PruneSchedule"
 DISPATCH_FUNCTION = "DispatchBackupsFunction"
 TOPIC = "BackupNotifications"
 ALIAS = "live"
@@ -21,22 +25,19 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class DeployedStack:
-    """One stack as it is deployed. `resources` are those that are not deleted."""
+class Resources:
+    """The resources of a stack that are not deleted."""
 
-    name: str
-    status: str
-    parameters: Mapping[str, str]
-    resources: Sequence[Resource]
+    all: Sequence[Resource]
 
     def of_type(self, resource_type: str) -> dict[str, str]:
         """Return the physical ids of the resources of a type that are there, by logical id."""
-        found = (each for each in self.resources if each.type == resource_type and each.physical_id)
+        found = (each for each in self.all if each.type == resource_type and each.physical_id)
         return {each.logical_id: each.physical_id for each in found}
 
     def id_of(self, logical_id: str) -> str | None:
         """Return the physical id of a resource; `None` where the stack does not have it."""
-        return next((each.physical_id for each in self.resources if each.logical_id == logical_id), None) or None
+        return next((each.physical_id for each in self.all if each.logical_id == logical_id), None) or None
 
     @property
     def dead_letter_queues(self) -> dict[str, str]:
@@ -50,19 +51,28 @@ class DeployedStack:
         return next((arn for arn in aliases if arn.endswith(f":{name}:{ALIAS}")), name)
 
 
-def read_stack(client: Any, name: str) -> DeployedStack:  # noqa: ANN401 - a boto3 client
-    """Return a stack. Raises what boto3 raises, for a stack that does not exist too."""
-    [described] = client.describe_stacks(StackName=name)["Stacks"]
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
-    return DeployedStack(name, described["StackStatus"], parameters, list_resources(client, name))
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked: a stack with its resources, at one time. `actions` are the commands that the checks advise."""
+
+    stack: Stack
+    resources: Resources
+    actions: Actions
+    now: datetime
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of a service."""
+        return self.stack.client(service)
 
 
-def list_resources(client: Any, stack: str) -> list[Resource]:  # noqa: ANN401 - a boto3 client
+def list_resources(client: Any, stack: str) -> Resources:
     """Return the resources of a stack. Raises what boto3 raises."""
     pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
-    summaries: list[dict[str, Any]] = [summary for page in pages for summary in page["StackResourceSummaries"]]
-    return [
-        Resource(each["LogicalResourceId"], each["ResourceType"], each.get("PhysicalResourceId", ""))
-        for each in summaries
-        if each.get("ResourceStatus") != "DELETE_COMPLETE"
-    ]
+    summaries: list[Mapping[str, Any]] = [summary for page in pages for summary in page["StackResourceSummaries"]]
+    return Resources(
+        [
+            Resource(each["LogicalResourceId"], each["ResourceType"], each.get("PhysicalResourceId", ""))
+            for each in summaries
+            if each.get("ResourceStatus") != "DELETE_COMPLETE"
+        ]
+    )
