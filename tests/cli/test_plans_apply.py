@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gaussdb_backup_cli.plans.desired import MARK
+from local.aws_emulator.stack import read_template
 from tests.helpers.command_line import GROUP, Ran, StackUnderTest, hold_to_golden
 from tests.helpers.plan_files import FILES, NIGHTLY, NOW
 from tests.helpers.stack_in_moto import ROLE, refusal
@@ -104,6 +105,22 @@ def test_a_plan_becomes_three_schedules_with_the_settings_of_the_stacks_own(file
         assert each["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 14400}
         assert each["Target"]["DeadLetterConfig"] == {"Arn": outputs["FailedInvocationsQueueArn"]}
         assert json.loads(each["Target"]["Input"])["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+
+
+@pytest.mark.parametrize("own", ["NightlySchedule", "AuditSchedule", "PruneSchedule"])
+def test_what_is_not_of_the_plan_is_as_in_the_template(files: Files, own: str) -> None:
+    files.apply(NIGHTLY)
+    expected = read_template()["Resources"][own]["Properties"]
+    for each in owned().values():
+        assert each["Target"]["RetryPolicy"] == expected["Target"]["RetryPolicy"]
+        assert each["FlexibleTimeWindow"] == expected["FlexibleTimeWindow"]
+        assert each["Target"].keys() == expected["Target"].keys()
+
+
+def test_what_aws_would_do_after_the_end_is_compared_too(files: Files) -> None:
+    files.stack.put_schedule("nightly.audit", {}, Description=MARK, ActionAfterCompletion="DELETE", State="DISABLED")
+    shown = files.diff(NIGHTLY).stdout.splitlines()
+    assert "          action after completion: DELETE → NONE" in shown
 
 
 def test_what_is_applied_runs(files: Files) -> None:

@@ -108,4 +108,7 @@ def test_two_runs_of_one_name_are_two_requests_while_the_result_of_the_first_is_
         results.append(invoke(scenario, "1", scheduled_time=run.isoformat(), name_template="nightly"))
     assert [result["outcome"] for result in results] == ["created", "created"]
     assert len({result["backup"]["id"] for result in results}) == len(runs)
-    assert invoke(scenario, "2", scheduled_time=runs[0].isoformat(), name_template="nightly") == results[0]
+    assert (
+        invoke(scenario, "2", scheduled_time=runs[0].isoformat(), name_template="nightly")["backup"]
+        == results[0]["backup"]
+    )

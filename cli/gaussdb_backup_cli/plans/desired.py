@@ -74,7 +74,7 @@ def _make_request(
         "State": "DISABLED" if plan.is_disabled or is_over else "ENABLED",
         "ScheduleExpression": getattr(plan, PARTS[kind]).schedule.strip(),
         "ScheduleExpressionTimezone": plan.timezone,
-        **({} if is_over else _dates(plan, now)),
+        **_dates(plan, now),
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "NONE",
         "Target": {
@@ -88,7 +88,7 @@ def _make_request(
 
 
 def _dates(plan: PlanOfFile, now: datetime) -> dict[str, datetime]:
-    """Return the dates that are ahead: EventBridge Scheduler refuses a begin in the past."""
+    """Return the dates that are ahead: EventBridge Scheduler refuses a begin in the past; what is over has none."""
     dates = {"StartDate": plan.start, "EndDate": plan.end}
     return {key: time.astimezone(UTC).replace(microsecond=0) for key, time in dates.items() if time and time > now}
 
