@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gaussdb_backup.domain.coverage import Coverage
-from gaussdb_backup_cli.coverage_table import render_table
+from gaussdb_backup_cli.audit.coverage_table import render_table
 from local.stack import RETRY_AFTER_SECONDS
 
 from .scenario import INSTANCES, NAMES, OVERDUE_AFTER_SECONDS

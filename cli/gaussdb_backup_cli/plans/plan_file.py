@@ -21,7 +21,7 @@ from gaussdb_backup_cli.plans.models import PLAN_NAME, PlanFile, PlanOfFile
 from gaussdb_backup_cli.plans.payloads import find_prefix, make_payloads
 from gaussdb_backup_cli.plans.yaml_lines import Document, Place, Problem, Unquoted, read_yaml, show_path
 from gaussdb_backup_cli.schedules import Kind
-from gaussdb_backup_cli.times import parse_timetable
+from gaussdb_backup_cli.times.timetable import parse_timetable
 
 MOST_BYTES = 1_000_000
 MOST_INPUT = 256 * 1024
