@@ -1,7 +1,7 @@
 """Lambda's API for the functions of the stack, which run in this process.
 
-What a client that operates a stack calls: Invoke, GetFunctionConfiguration, GetEventSourceMapping, and
-UpdateEventSourceMapping to disable one and enable it again.
+What a client that operates a stack calls: Invoke, GetFunctionConfiguration, GetAccountSettings, GetEventSourceMapping,
+and UpdateEventSourceMapping to disable one and enable it again.
 """
 
 import json
@@ -20,6 +20,8 @@ from .wsgi import Request, Response, respond_json
 ALIAS, VERSION = "live", "1"
 _FUNCTION = re.compile(r"/2015-03-31/functions/(?:arn:aws:lambda:[^:]+:\d+:function:)?([\w-]+)(?::([^/]+))?/(\w+)")
 _MAPPING = re.compile(r"/2015-03-31/event-source-mappings/([\w-]+)/?")
+_LIMITS = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+"""Of an account that nobody has changed."""
 _SHARED = ("Architectures", "Handler", "MemorySize", "Runtime", "Timeout")
 
 type Invoke = Callable[[str, object], Any]
@@ -57,6 +59,8 @@ class LambdaApi:
                     return respond_json(HTTPStatus.OK, self._configuration(logical_id, qualifier))
         if found := _MAPPING.fullmatch(request.path):
             return self._handle_mapping(found[1], request)
+        if request.path.rstrip("/") == "/2016-08-19/account-settings":
+            return respond_json(HTTPStatus.OK, {"AccountLimit": _LIMITS})
         return _missing(f"Lambda is emulated without {request.method} {request.path}", "UnknownOperationException")
 
     @property

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gaussdb_backup_cli.audit_event import format_time
+from gaussdb_backup_cli.audit.event import format_time
 from gaussdb_backup_cli.command import fit_encoding
 from local import gaussdb_emulator
 from tests.helpers.command_line import AUDIT, NAME, SCHEMAS, StackUnderTest, hold_to_golden

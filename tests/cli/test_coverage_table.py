@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 import pytest
 
 from gaussdb_backup.domain.coverage import NextPrune, Orphans, State
-from gaussdb_backup_cli.coverage_table import render_table
+from gaussdb_backup_cli.audit.coverage_table import render_table
 from local.sample_coverage import make_sample_coverage
 from tests.helpers.coverage import make_coverage, make_instance, make_large_coverage
 

@@ -200,6 +200,14 @@ def test_removals_need_yes_and_nothing_is_done_without(files: Files) -> None:
     assert sorted(owned()) == ["weekly.audit", "weekly.backup", "weekly.prune"]
 
 
+def test_the_last_plan_is_removed_by_a_file_that_has_none(files: Files) -> None:
+    files.apply(NIGHTLY)
+    assert files.apply("plans: {}\n").code == 3
+    assert len(owned()) == 3
+    assert files.apply("plans: {}\n", "--yes").code == 0
+    assert owned() == {}
+
+
 def test_schedules_of_others_are_left_alone(files: Files) -> None:
     files.stack.put_schedule("weekly.backup", {"schedule": "weekly"})
     files.stack.put_schedule("by-hand", {"schedule": "by-hand"}, Description=MARK)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tools.deployed_stack import read_stack
 
+from gaussdb_backup_cli.checks.resources import list_resources
 from local import gaussdb_emulator
 from local import stack as local_stack
 from local.aws_emulator.stack import STACK_NAME
@@ -200,7 +200,9 @@ def test_a_queue_whose_mapping_is_disabled_keeps_its_messages(
     running: local_stack.RunningStack, request_: dict[str, Any], statuses: Callable[[], list[str]]
 ) -> None:
     client = running.aws.client("lambda")
-    mappings = read_stack(running.aws.client("cloudformation"), STACK_NAME).of_type("AWS::Lambda::EventSourceMapping")
+    mappings = list_resources(running.aws.client("cloudformation"), STACK_NAME).of_type(
+        "AWS::Lambda::EventSourceMapping"
+    )
     uuid = mappings["CreateBackupFunctionRequests"]
     assert client.update_event_source_mapping(UUID=uuid, Enabled=False)["State"] == "Disabled"
     assert client.get_event_source_mapping(UUID=uuid)["State"] == "Disabled"

@@ -7,7 +7,7 @@ import pytest
 
 from gaussdb_backup.domain.audit import parse_audit
 from gaussdb_backup.domain.naming import render_backup_name
-from gaussdb_backup_cli.audit_event import make_audit_event, write_schedule
+from gaussdb_backup_cli.audit.event import make_audit_event, write_schedule
 
 NOW = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 PAYLOAD: dict[str, Any] = {

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gaussdb_backup_cli.backups.instances import Instance, choose_instance
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.instances import Instance, choose_instance
-from gaussdb_backup_cli.moments import find_zone, parse_age, parse_moment, parse_time, show_ago
 from gaussdb_backup_cli.tables import align
+from gaussdb_backup_cli.times.moments import find_zone, parse_age, parse_moment, parse_time, show_ago
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

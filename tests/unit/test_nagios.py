@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gaussdb_backup.domain.coverage import State
-from gaussdb_backup_cli.nagios import MAX_NAMED, Level, describe_coverage, describe_unknown, evaluate
+from gaussdb_backup_cli.audit.nagios import MAX_NAMED, Level, describe_coverage, describe_unknown, evaluate
 from tests.helpers.coverage import make_coverage, make_instance
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.domain.prune import parse_prune
-from gaussdb_backup_cli.backups import BackupList, parse_list, shorten_ids
-from gaussdb_backup_cli.instances import Instance
-from gaussdb_backup_cli.missed import would_be_kept
-from gaussdb_backup_cli.runs import Expected, InstanceRun, Limits, Moment, State, match_run
+from gaussdb_backup_cli.backups.instances import Instance
+from gaussdb_backup_cli.backups.listing import BackupList, parse_list, shorten_ids
+from gaussdb_backup_cli.runs.missed import would_be_kept
+from gaussdb_backup_cli.runs.run import Expected, InstanceRun, Limits, Moment, State, match_run
 
 RUN = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 LIMITS = Limits(deadline=timedelta(hours=6), start_window=timedelta(hours=4))

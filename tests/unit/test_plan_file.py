@@ -143,7 +143,6 @@ def test_a_mistake_has_its_line_and_is_the_only_one(before: str, after: str, exp
         ("a", "1 : expected an object with plans; got 'a'"),
         ("- a", "1 : expected an object with plans; got a list"),
         ("plans:", "1 plans: expected plans by their names; got nothing"),
-        ("plans: {}", "1 plans: expected plans by their names; got an object"),
         ("plans: [a]", "1 plans: expected plans by their names; got a list"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gaussdb_backup_cli.times import parse_timetable
+from gaussdb_backup_cli.times.timetable import parse_timetable
 
 type Matches = Callable[[datetime], bool]
 type FieldOfCron = tuple[str, Matches]

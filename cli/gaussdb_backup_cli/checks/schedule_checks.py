@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from gaussdb_backup_cli.checks.resources import AUDIT_SCHEDULE, PRUNE_SCHEDULE, SCHEDULE, Subject
 from gaussdb_backup_cli.checks.results import Outcome, Result
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.moments import find_zone, show_zone
-from gaussdb_backup_cli.nominal import find_next_run
+from gaussdb_backup_cli.runs.nominal import find_next_run
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind
+from gaussdb_backup_cli.times.moments import find_zone, show_zone
 
 
 def check_schedules(subject: Subject, schedules: Sequence[DeployedSchedule]) -> Iterator[Result]:

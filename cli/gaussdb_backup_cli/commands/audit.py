@@ -64,7 +64,7 @@ class _Audit:
         from pydantic import ValidationError
 
         from gaussdb_backup.domain.coverage import Coverage
-        from gaussdb_backup_cli.audit_event import make_audit_event
+        from gaussdb_backup_cli.audit.event import make_audit_event
         from gaussdb_backup_cli.chosen_schedule import find_audit
 
         self.stack = self._cli.find_stack()
@@ -79,13 +79,13 @@ class _Audit:
 
     def write_page(self, file: str) -> None:
         """Write its page to a file. Raises `CommandFailed`."""
-        from gaussdb_backup_cli.report_page import fetch_page, write_page
+        from gaussdb_backup_cli.audit.report_page import fetch_page, write_page
 
         write_page(fetch_page(self.stack, self.coverage.report), file)
 
 
 def _report(cli: CommandLine, audit: _Audit, *, limit: int | None) -> None:
-    from gaussdb_backup_cli.coverage_table import render_table
+    from gaussdb_backup_cli.audit.coverage_table import render_table
 
     cli.report(audit.response, render_table(audit.coverage, width=max(40, terminal_width()), limit=limit))
 
@@ -94,8 +94,8 @@ def _run_plugin(audit: _Audit, html: str | None, *, as_json: bool) -> int:
     """Print one line whatever happens, and return the exit code of a plug-in."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from gaussdb_backup_cli.audit.nagios import Level, describe_coverage, describe_unknown, evaluate
     from gaussdb_backup_cli.aws import explain
-    from gaussdb_backup_cli.nagios import Level, describe_coverage, describe_unknown, evaluate
 
     problem = None
     try:

@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 import click
 
 from gaussdb_backup.domain.backup_request import MAX_AGE
-from gaussdb_backup_cli.backfill import Backfill, choose_runs, narrow
-from gaussdb_backup_cli.backups import list_all_backups
+from gaussdb_backup_cli.backups.instances import choose_connection
+from gaussdb_backup_cli.backups.listing import list_all_backups
 from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_width
 from gaussdb_backup_cli.failure import CommandFailed, Exit
-from gaussdb_backup_cli.instances import choose_connection
-from gaussdb_backup_cli.missed import read_past_runs, read_prunes
-from gaussdb_backup_cli.moments import find_zone, parse_moment, show_utc
-from gaussdb_backup_cli.nominal import list_past_runs
-from gaussdb_backup_cli.requested import request_plan
-from gaussdb_backup_cli.runs import Moment, read_limits
+from gaussdb_backup_cli.runs.backfill import Backfill, choose_runs, narrow
+from gaussdb_backup_cli.runs.missed import read_past_runs, read_prunes
+from gaussdb_backup_cli.runs.nominal import list_past_runs
+from gaussdb_backup_cli.runs.requested import request_plan
+from gaussdb_backup_cli.runs.run import Moment, read_limits
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind, choose_schedule, list_schedules
 from gaussdb_backup_cli.stack import Stack
+from gaussdb_backup_cli.times.moments import find_zone, parse_moment, show_utc
 
 _TICK = timedelta(microseconds=1)
 

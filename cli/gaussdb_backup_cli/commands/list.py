@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import click
 
 from gaussdb_backup.domain.backup_request import INSTANCE_ID
-from gaussdb_backup_cli.backups import list_backups
+from gaussdb_backup_cli.backups.instances import Instance, choose_connection, choose_instance, list_instances
+from gaussdb_backup_cli.backups.kept import SHOWN, InstanceBackups, read_prunes
+from gaussdb_backup_cli.backups.listing import list_backups
 from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_width
 from gaussdb_backup_cli.failure import CommandFailed, Exit
-from gaussdb_backup_cli.instances import Instance, choose_connection, choose_instance, list_instances
-from gaussdb_backup_cli.kept import SHOWN, InstanceBackups, read_prunes
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind, list_schedules
 from gaussdb_backup_cli.stack import Stack
 

@@ -9,7 +9,7 @@ from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_widt
 from gaussdb_backup_cli.failure import CommandFailed, Exit
 
 if TYPE_CHECKING:
-    from gaussdb_backup_cli.prune_result import Pruned
+    from gaussdb_backup_cli.prune.result import Pruned
     from gaussdb_backup_cli.schedules import DeployedSchedule
     from gaussdb_backup_cli.stack import Stack
 
@@ -45,7 +45,7 @@ class _Prune:
 
     def __init__(self, cli: CommandLine, stack: "Stack", plan: str | None, instances: tuple[str, ...]) -> None:
         from gaussdb_backup_cli.chosen_schedule import find_prune
-        from gaussdb_backup_cli.prune_instances import choose_ids, read_names
+        from gaussdb_backup_cli.prune.instances import choose_ids, read_names
 
         self._cli = cli
         self._stack = stack
@@ -58,8 +58,8 @@ class _Prune:
 
     def run(self, *, dry_run: bool) -> "Pruned":
         """Make it, or foresee it. Raises `CommandFailed` and what boto3 raises."""
-        from gaussdb_backup_cli.prune_event import make_prune_event
-        from gaussdb_backup_cli.prune_result import Pruned
+        from gaussdb_backup_cli.prune.event import make_prune_event
+        from gaussdb_backup_cli.prune.result import Pruned
 
         payload = self._schedule.payload
         event = make_prune_event(payload, now=self._cli.now(), dry_run=dry_run, instance_ids=self._ids)
@@ -71,8 +71,8 @@ class _Prune:
 
     def announce(self, foreseen: "Pruned") -> None:
         """Note what is about to be deleted, and what the schedule would do."""
-        from gaussdb_backup_cli.prune_event import is_dry_run
-        from gaussdb_backup_cli.prune_text import describe_deletion
+        from gaussdb_backup_cli.prune.event import is_dry_run
+        from gaussdb_backup_cli.prune.text import describe_deletion
 
         if is_dry_run(self._schedule.payload):
             self._cli.note(f"note: the schedule {self._schedule.name} is a dry run; --yes deletes in this run only")
@@ -80,7 +80,7 @@ class _Prune:
 
     def report(self, pruned: "Pruned") -> int:
         """Report a prune; return the exit code."""
-        from gaussdb_backup_cli.prune_text import render_prune
+        from gaussdb_backup_cli.prune.text import render_prune
 
         self._cli.report(pruned.to_json(), render_prune(pruned, width=max(40, terminal_width()), hint=self._hint))
         return Exit.NEEDS_YOU if pruned.needs_you else Exit.WELL

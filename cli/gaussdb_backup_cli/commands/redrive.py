@@ -36,11 +36,11 @@ def command(cli: CommandLine, ids: tuple[str, ...], only_list: bool, queue: str 
 
 
 def _list(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | None) -> int:
-    from gaussdb_backup_cli.moments import find_zone
     from gaussdb_backup_cli.redrive.listing import list_messages
     from gaussdb_backup_cli.redrive.results import describe_list
     from gaussdb_backup_cli.redrive.stack_queues import open_others, open_queues
     from gaussdb_backup_cli.redrive.texts import render_list
+    from gaussdb_backup_cli.times.moments import find_zone
 
     queues = open_queues(stack, queue) + ([] if queue else open_others(stack))
     listed = [list_messages(each).only(ids) for each in queues]

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from gaussdb_backup_cli.backups import list_backups
+from gaussdb_backup_cli.backups.instances import choose_connection, choose_instance, list_instances
+from gaussdb_backup_cli.backups.listing import list_backups
 from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_width
 from gaussdb_backup_cli.failure import CommandFailed, Exit
-from gaussdb_backup_cli.instances import choose_connection, choose_instance, list_instances
-from gaussdb_backup_cli.moments import find_zone, parse_time, show_utc, show_zone
-from gaussdb_backup_cli.requested import RequestedRun, find_plan, request_instance, request_plan, summarize_end
-from gaussdb_backup_cli.runs import InstanceRun, read_limits
+from gaussdb_backup_cli.runs.requested import RequestedRun, find_plan, request_instance, request_plan, summarize_end
+from gaussdb_backup_cli.runs.run import InstanceRun, read_limits
+from gaussdb_backup_cli.runs.waiting import Watch, describe_run, wait_for
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind, list_schedules
 from gaussdb_backup_cli.stack import Stack
 from gaussdb_backup_cli.tables import align, colour
-from gaussdb_backup_cli.waiting import Watch, describe_run, wait_for
+from gaussdb_backup_cli.times.moments import find_zone, parse_time, show_utc, show_zone
 
 INTERRUPTED = 130
 """As a shell reports a command that Ctrl-C ended."""

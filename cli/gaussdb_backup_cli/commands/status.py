@@ -5,10 +5,10 @@ import click
 from gaussdb_backup.domain.backup_request import MAX_AGE
 from gaussdb_backup_cli.command import CommandLine, stack_command, terminal_width
 from gaussdb_backup_cli.failure import CommandFailed, Exit
-from gaussdb_backup_cli.moments import parse_age
-from gaussdb_backup_cli.overview_reading import read_overview
-from gaussdb_backup_cli.overview_texts import draw_overview
-from gaussdb_backup_cli.runs import read_limits
+from gaussdb_backup_cli.runs.run import read_limits
+from gaussdb_backup_cli.status.reading import read_overview
+from gaussdb_backup_cli.status.texts import draw_overview
+from gaussdb_backup_cli.times.moments import parse_age
 
 
 @stack_command("status")

@@ -21,7 +21,7 @@ from gaussdb_backup_cli.plans.models import PLAN_NAME, PlanFile, PlanOfFile
 from gaussdb_backup_cli.plans.payloads import find_prefix, make_payloads
 from gaussdb_backup_cli.plans.yaml_lines import Document, Place, Problem, Unquoted, read_yaml, show_path
 from gaussdb_backup_cli.schedules import Kind
-from gaussdb_backup_cli.times import parse_timetable
+from gaussdb_backup_cli.times.timetable import parse_timetable
 
 MOST_BYTES = 1_000_000
 MOST_INPUT = 256 * 1024
@@ -88,9 +88,12 @@ def _without_consequences(problems: list[Problem], document: Document) -> set[Pr
 
 
 def _list_plans(document: Document, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
-    """Yield the plans by their names; what is wrong with the file around them becomes problems."""
+    """Yield the plans by their names; what is wrong with the file around them becomes problems.
+
+    Only `plans: {}` has none: a file that is empty by mistake must not remove every plan.
+    """
     data = document.data
-    if not isinstance(data, dict) or not isinstance(data.get("plans"), dict) or not data["plans"]:
+    if not isinstance(data, dict) or not isinstance(data.get("plans"), dict):
         path = ("plans",) if isinstance(data, dict) and "plans" in data else ()
         given = (
             "nothing" if data is None or (path and data["plans"] is None) else _shorten(data["plans"] if path else data)

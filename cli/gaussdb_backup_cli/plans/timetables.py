@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from gaussdb_backup_cli.plans.models import PlanOfFile
 from gaussdb_backup_cli.plans.plan_file import PARTS
 from gaussdb_backup_cli.schedules import Kind
-from gaussdb_backup_cli.times import Timetable, parse_timetable
+from gaussdb_backup_cli.times.timetable import Timetable, parse_timetable
 
 FORESEEN = timedelta(days=396)
 """Thirteen months: each change of the clock is in it, and each day of a year."""

@@ -5,10 +5,10 @@ from datetime import datetime, tzinfo
 from textwrap import wrap
 
 from gaussdb_backup.reports.texts import clean, count, show_age
-from gaussdb_backup_cli.moments import show_zone
 from gaussdb_backup_cli.redrive.dead_letter_queue import DeadLetter
 from gaussdb_backup_cli.redrive.listing import Listed, describe
 from gaussdb_backup_cli.redrive.sending import Redriven
+from gaussdb_backup_cli.times.moments import show_zone
 
 SHOWN_ID = 8
 """Characters of an id: enough to name a message by."""

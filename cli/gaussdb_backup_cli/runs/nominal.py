@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from gaussdb_backup_cli.failure import CommandFailed
 from gaussdb_backup_cli.schedules import DeployedSchedule
-from gaussdb_backup_cli.times import Timetable, parse_timetable
+from gaussdb_backup_cli.times.timetable import Timetable, parse_timetable
 
 _TICK = timedelta(microseconds=1)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.reports.texts import clean, count
-from gaussdb_backup_cli.backups import describe
+from gaussdb_backup_cli.backups.instances import Instance
+from gaussdb_backup_cli.backups.listing import describe
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.instances import Instance
-from gaussdb_backup_cli.moments import show_utc
-from gaussdb_backup_cli.runs import Expected, InstanceRun, State, parse_dispatch
+from gaussdb_backup_cli.runs.run import Expected, InstanceRun, State, parse_dispatch
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind, choose_schedule
 from gaussdb_backup_cli.stack import TEMPORARY_ERRORS, Stack
+from gaussdb_backup_cli.times.moments import show_utc
 
 ACTIONS = {"created": "created", "adopted": "already made: the same backup", "queued": "queued"}
 """What is shown of each action; of the others it is the reason."""

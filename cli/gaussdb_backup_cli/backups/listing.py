@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gaussdb_backup.domain.models import Backup
-from gaussdb_backup_cli.instances import list_instances
-from gaussdb_backup_cli.moments import show_utc
+from gaussdb_backup_cli.backups.instances import list_instances
 from gaussdb_backup_cli.stack import Stack
+from gaussdb_backup_cli.times.moments import show_utc
 
 KEEP_ALL: Mapping[str, Any] = {"all_names": True, "name_prefix": "", "keep": {"last": -1}, "dry_run": True}
 SHORTEST_ID = 8

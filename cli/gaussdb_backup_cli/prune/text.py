@@ -6,8 +6,8 @@ from textwrap import wrap
 from zoneinfo import ZoneInfo
 
 from gaussdb_backup.reports.texts import clean, count, show_size, show_time
-from gaussdb_backup_cli.coverage_table import columns, fit
-from gaussdb_backup_cli.prune_result import LISTS, Entry, Pruned
+from gaussdb_backup_cli.audit.coverage_table import columns, fit
+from gaussdb_backup_cli.prune.result import LISTS, Entry, Pruned
 
 DONE = {"failed": "FAILED", "deferred": "deferred", "deleted": "deleted", "kept": "kept"}
 FORESEEN = DONE | {"deleted": "would go"}

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaussdb_backup.reports.texts import clean, count, show_duration, show_size, show_time
-from gaussdb_backup_cli.backups import BackupList, ListedBackup, apply_retention, describe, shorten_ids
+from gaussdb_backup_cli.backups.instances import Instance
+from gaussdb_backup_cli.backups.listing import BackupList, ListedBackup, apply_retention, describe, shorten_ids
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.instances import Instance
-from gaussdb_backup_cli.moments import find_zone
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind
 from gaussdb_backup_cli.stack import Stack
 from gaussdb_backup_cli.tables import align, colour
+from gaussdb_backup_cli.times.moments import find_zone
 
 SHOWN = 30
 """Backups that are shown unless all are requested."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from gaussdb_backup_cli.audit_event import format_time
+from gaussdb_backup_cli.audit.event import format_time
 
 
 def make_prune_event(

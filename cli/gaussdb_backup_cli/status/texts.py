@@ -5,10 +5,10 @@ from datetime import datetime, tzinfo
 
 from gaussdb_backup.domain.models import Backup
 from gaussdb_backup.reports.texts import clean, count, show_age, show_duration, show_size, show_time
-from gaussdb_backup_cli.moments import find_zone, show_zone
-from gaussdb_backup_cli.overview import NextRun, Overview, PlanRun
-from gaussdb_backup_cli.runs import InstanceRun, Limits, State
+from gaussdb_backup_cli.runs.run import InstanceRun, Limits, State
+from gaussdb_backup_cli.status.overview import NextRun, Overview, PlanRun
 from gaussdb_backup_cli.tables import align, colour
+from gaussdb_backup_cli.times.moments import find_zone, show_zone
 
 
 def draw_overview(overview: Overview, *, limits: Limits, width: int, only_failed: bool) -> str:

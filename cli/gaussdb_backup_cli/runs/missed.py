@@ -10,8 +10,8 @@ from gaussdb_backup.domain.naming import DEFAULT_NAME_TEMPLATE, render_backup_na
 from gaussdb_backup.domain.prune import Prune, parse_prune
 from gaussdb_backup.domain.retention import decide
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup_cli.backups import BackupList
-from gaussdb_backup_cli.runs import Expected, InstanceRun, Moment, State, expect_run, match_run
+from gaussdb_backup_cli.backups.listing import BackupList
+from gaussdb_backup_cli.runs.run import Expected, InstanceRun, Moment, State, expect_run, match_run
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind
 from gaussdb_backup_cli.stack import Stack
 

@@ -10,12 +10,12 @@ from gaussdb_backup.domain.adoption import find_own
 from gaussdb_backup.domain.backup_request import MAX_AGE
 from gaussdb_backup.domain.models import Backup, BackupStatus
 from gaussdb_backup.domain.tracking import CLOCK_TOLERANCE
-from gaussdb_backup_cli.backups import BackupList, describe
+from gaussdb_backup_cli.backups.instances import Instance
+from gaussdb_backup_cli.backups.listing import BackupList, describe
 from gaussdb_backup_cli.failure import CommandFailed, Exit
-from gaussdb_backup_cli.instances import Instance
-from gaussdb_backup_cli.moments import show_utc
 from gaussdb_backup_cli.schedules import DeployedSchedule
 from gaussdb_backup_cli.stack import Stack
+from gaussdb_backup_cli.times.moments import show_utc
 
 
 class State(StrEnum):

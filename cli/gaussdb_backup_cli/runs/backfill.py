@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from gaussdb_backup.reports.texts import count, show_age
-from gaussdb_backup_cli.missed import PastRun
-from gaussdb_backup_cli.moments import find_zone, show_utc, show_zone
-from gaussdb_backup_cli.requested import RequestedRun
-from gaussdb_backup_cli.runs import InstanceRun, State
+from gaussdb_backup_cli.runs.missed import PastRun
+from gaussdb_backup_cli.runs.requested import RequestedRun
+from gaussdb_backup_cli.runs.run import InstanceRun, State
 from gaussdb_backup_cli.schedules import DeployedSchedule
 from gaussdb_backup_cli.tables import align, colour
+from gaussdb_backup_cli.times.moments import find_zone, show_utc, show_zone
 
 NAMED = 5
 """Instances that a line names."""

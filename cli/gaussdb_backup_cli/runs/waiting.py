@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from gaussdb_backup.reports.texts import clean, show_duration, show_size
-from gaussdb_backup_cli.backups import BackupList
+from gaussdb_backup_cli.backups.listing import BackupList
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.moments import show_zone
-from gaussdb_backup_cli.runs import Expected, InstanceRun, Limits, Moment, State, match_run
+from gaussdb_backup_cli.runs.run import Expected, InstanceRun, Limits, Moment, State, match_run
 from gaussdb_backup_cli.stack import TEMPORARY_ERRORS
+from gaussdb_backup_cli.times.moments import show_zone
 
 FIRST_INTERVAL, MAX_INTERVAL = 15.0, 60.0
 """Seconds between two polls; they grow by half each time."""

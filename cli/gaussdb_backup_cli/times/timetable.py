@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from gaussdb_backup_cli.cron import parse_cron
+from gaussdb_backup_cli.times.cron import parse_cron
 
 MOST = 10_000
 """Times that are listed at once."""

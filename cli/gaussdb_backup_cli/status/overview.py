@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gaussdb_backup_cli.aws import explain
 from gaussdb_backup_cli.failure import CommandFailed
-from gaussdb_backup_cli.moments import show_utc
-from gaussdb_backup_cli.queues import Queues
-from gaussdb_backup_cli.runs import InstanceRun
+from gaussdb_backup_cli.runs.run import InstanceRun
 from gaussdb_backup_cli.schedules import DeployedSchedule
+from gaussdb_backup_cli.status.queues import Queues
+from gaussdb_backup_cli.times.moments import show_utc
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from gaussdb_backup_cli.backups import BackupList, list_all_backups
-from gaussdb_backup_cli.instances import Instance, list_instances
-from gaussdb_backup_cli.moments import show_utc
-from gaussdb_backup_cli.nominal import find_next_run, list_past_runs
-from gaussdb_backup_cli.overview import Alarm, NextRun, Overview, PlanRun
-from gaussdb_backup_cli.queues import read_queues
-from gaussdb_backup_cli.runs import (
+from gaussdb_backup_cli.backups.instances import Instance, list_instances
+from gaussdb_backup_cli.backups.listing import BackupList, list_all_backups
+from gaussdb_backup_cli.runs.nominal import find_next_run, list_past_runs
+from gaussdb_backup_cli.runs.run import (
     Expected,
     InstanceRun,
     Moment,
@@ -21,6 +18,9 @@ from gaussdb_backup_cli.runs import (
 )
 from gaussdb_backup_cli.schedules import DeployedSchedule, Kind, list_schedules
 from gaussdb_backup_cli.stack import Stack
+from gaussdb_backup_cli.status.overview import Alarm, NextRun, Overview, PlanRun
+from gaussdb_backup_cli.status.queues import read_queues
+from gaussdb_backup_cli.times.moments import show_utc
 
 
 def read_overview(stack: Stack, since: datetime, now: datetime) -> Overview:

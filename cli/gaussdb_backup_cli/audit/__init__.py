@@ -1,0 +1,1 @@
+"""Audits by hand, and the forms in which they are shown."""

@@ -1,0 +1,1 @@
+"""Prunes by hand, and the forms in which they are shown."""

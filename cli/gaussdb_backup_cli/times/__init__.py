@@ -1,0 +1,1 @@
+"""When schedules run, and how times are written."""
