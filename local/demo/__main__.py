@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 FOLDER = Path(".cache/demo")
-FILES = {"page": FOLDER / "coverage.html", "log": FOLDER / "functions.log", "report": FOLDER / "report.txt"}
+FILES = {"log": FOLDER / "functions.log", "page": FOLDER / "coverage.html", "report": FOLDER / "report.txt"}
 HELD, BROKEN, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 NARROWEST, WIDEST = 40, 120
 

@@ -29,7 +29,7 @@ WORDS = {
 URGENCY = ("FAILED", "OVERDUE", "MISSING", "rejected", "skipped")
 RUN = f"""\
 The demo sends each schedule's payload at once, as EventBridge Scheduler does when it is due. Time is shortened: a \
-backup takes seconds, and one that takes {OVERDUE_AFTER_SECONDS} is overdue."""
+backup takes seconds, and is overdue after {OVERDUE_AFTER_SECONDS} s."""
 
 TYPED = """\
 The schedules are new, and none has been due yet: what the demo ran by their payloads is listed as `other`."""

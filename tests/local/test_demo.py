@@ -17,6 +17,7 @@ import pytest
 from gaussdb_backup.domain.coverage import Coverage
 from local.demo.progress import CLEAR
 from local.demo.scenario import INSTANCES
+from tools.demo_extract import choose_extract, read_extract
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-W", "error", "-m", "local.demo"]
@@ -301,3 +302,16 @@ def test_at_60_columns_all_names_are_whole(terminals: dict[str, Ran], name: str)
 def test_a_terminal_without_utf_8_gets_nothing_that_it_cannot_show(terminals: dict[str, Ran]) -> None:
     assert terminals["dumb, without UTF-8"].stdout.isascii()
     assert "# good  = running  x failed" in terminals["dumb, without UTF-8"].stdout
+
+
+# The documents
+
+
+def normalize(lines: list[str]) -> list[str]:
+    """The lines without what differs between two runs: ids, times and numbers."""
+    return [re.sub(r"\d+", "0", re.sub(r"\b[0-9a-f]{32}(?=br07)", "0", line)) for line in lines]
+
+
+def test_the_extract_in_the_readme_is_what_the_demo_prints(demo_run: Ran) -> None:
+    extract = read_extract((ROOT / "README.md").read_text())
+    assert normalize(extract) == normalize(choose_extract(demo_run.report))
