@@ -52,8 +52,11 @@ test-deployed: need-writable $(VENV)/.complete $(MINISTACK_VENV)/.complete build
 test-load: need-writable $(VENV)/.complete  ## Run thousands of instances under faults (minutes)
 	@$(PYTHON) -m pytest -q -s -m load tests/load $(ARGS)
 
-picture: demo need-chromium  ## Draw the demo's page, for the documents
+# As wide as the extract in README.md may be.
+picture: export COLUMNS = 80
+picture: demo need-chromium  ## Draw the demo's page, and write the extract of its report, for the documents
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.screenshot --until .scroll --output docs/images/coverage.png .cache/demo/coverage_before.json
+	@$(PYTHON) -m tools.demo_extract .cache/demo/report.txt README.md
 
 mutants: need-writable $(VENV)/.complete  ## List changes of the rules that no test notices (ARGS="--minutes 60 domain.naming")
 	@PYTHONPATH=.:layers/gaussdb_backup $(PYTHON) -m tools.mutants $(ARGS)

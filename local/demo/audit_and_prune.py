@@ -8,8 +8,9 @@ from typing import Any
 
 from gaussdb_backup.domain.coverage import Coverage
 
-from .console import DemoConsole
 from .environment import Environment
+from .outcome import Morning
+from .progress import Progress
 from .scenario import BY_HAND_ID, INSTANCES, NAMES, REPAIRED
 from .verify import Pruned, find_prune_differences, find_state_differences
 
@@ -27,28 +28,29 @@ DELETION_TIME = timedelta(minutes=10)
 """A deleted backup stays in the cloud's list for some minutes."""
 
 
-def audit_and_prune(environment: Environment, console: DemoConsole, write: Callable[[str, str], object]) -> list[str]:
-    """Audit, wait for the catch-up backups, audit again and prune; return what differs from what it should be."""
+def audit_and_prune(environment: Environment, progress: Progress, write: Callable[[str, str], object]) -> Morning:
+    """Audit, wait for the catch-up backups, audit again and prune."""
     for name, fields in REPAIRED.items():
         environment.cloud.change_instance(INSTANCES[name].id, **fields)
     now = datetime.now(UTC)
+    progress.begin("auditing, and making up for what is missing")
     first = _audit(environment, now + LATER)
     _write_page(environment, first, "coverage_before", write)
-    console.audit("Audit[/bold] of the next morning, which requests what is missing[bold]", first)
     differences = find_state_differences(_states(first), EXPECTED)
     caught_up = sorted(NAMES[instance_id] for instance_id in first.catch_up)
     if caught_up != sorted(CAUGHT_UP):
         differences.append(f"the audit requested a backup of {caught_up}, expected {sorted(CAUGHT_UP)}")
     _run_until_caught_up(environment, first)
     second = _audit(environment, now + 2 * LATER)
-    console.audit("Audit[/bold] once the missing backup is there[bold]", second)
     differences += find_state_differences(_states(second), EXPECTED_AFTERWARDS)
     _write_page(environment, second, "coverage", write)
-    return differences + _prune(environment, console, second)
+    progress.begin("pruning")
+    shown, done, broken = _prune(environment, second)
+    return Morning(first, second, shown, done, [*differences, *broken])
 
 
 def _audit(environment: Environment, scheduled_time: datetime) -> Coverage:
-    return Coverage.model_validate(environment.run_audit(scheduled_time.isoformat()))
+    return Coverage.model_validate(environment.fire("nightly.audit", scheduled_time.isoformat()))
 
 
 def _write_page(environment: Environment, coverage: Coverage, name: str, write: Callable[[str, str], object]) -> None:
@@ -63,35 +65,35 @@ def _states(coverage: Coverage) -> dict[str, str]:
 def _run_until_caught_up(environment: Environment, coverage: Coverage) -> None:
     end = time.monotonic() + TIME_LIMIT_SECONDS
     while time.monotonic() < end:
-        environment.backup_queue.run_until_empty()
-        environment.tracking_queue.run_until_empty()
+        environment.deliver("BackupQueue", "TrackingQueue")
         newest = [environment.cloud.backups(instance_id)[0] for instance_id in coverage.catch_up]
         if all(environment.cloud.status_of(backup.id) == "COMPLETED" for backup in newest):
             return
         time.sleep(0.2)
 
 
-def _prune(environment: Environment, console: DemoConsole, coverage: Coverage) -> list[str]:
-    """Show the deletions in a dry run, then delete; compare what was shown, what was foreseen, and what is left."""
+def _prune(environment: Environment, coverage: Coverage) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Make a dry run, then delete; compare what was shown, what was foreseen, and what is left.
+
+    Returns both responses and the differences.
+    """
     now = datetime.now(UTC).isoformat()
     before = _manual(environment)
-    shown = environment.run_prune(now, dry_run=True)
+    shown = environment.fire("nightly.prune", now, dry_run=True)
     after_dry_run = _manual(environment)
-    done = environment.run_prune(now)
-    console.prune(done)
+    done = environment.fire("nightly.prune", now)
     environment.cloud.advance(DELETION_TIME)
-    return find_prune_differences(
-        Pruned(
-            before=before,
-            after_dry_run=after_dry_run,
-            after=_manual(environment),
-            foreseen={one.backup_id for one in coverage.next_prune.deleted} if coverage.next_prune else set(),
-            shown=_ids(shown["deleted"]),
-            deleted=_ids(done["deleted"]),
-            failed=len(done["failed"]),
-            kept_by_hand=BY_HAND_ID,
-        )
+    pruned = Pruned(
+        before=before,
+        after_dry_run=after_dry_run,
+        after=_manual(environment),
+        foreseen={one.backup_id for one in coverage.next_prune.deleted} if coverage.next_prune else set(),
+        shown=_ids(shown["deleted"]),
+        deleted=_ids(done["deleted"]),
+        failed=len(done["failed"]),
+        kept_by_hand=BY_HAND_ID,
     )
+    return shown, done, find_prune_differences(pruned)
 
 
 def _ids(entries: list[dict[str, Any]]) -> set[str]:

@@ -2,44 +2,47 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from local import aws_emulator, gaussdb_emulator
-from local.aws_emulator.event_source_mapping import EventSourceMapping
-from local.stack import serve
+from local.stack import RunningStack, serve
 
 from . import scenario
 
 STATE_CHANGE = "GaussDB Backup State Change"
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+ALIAS_OUTPUT = "AliasArn"
+"""How the outputs end that have the ARN of a function; before it is the function's logical id."""
 
 
 @dataclass
 class Environment:
     """Everything that runs; `output` is all that the functions print."""
 
-    cloud: gaussdb_emulator.Cloud
-    aws: aws_emulator.LocalAws
-    create: Callable[[object], Any]
-    audit: Callable[[object], Any]
-    prune: Callable[[object], Any]
+    running: RunningStack
     output: io.StringIO
-    plan_queue: EventSourceMapping
-    backup_queue: EventSourceMapping
-    tracking_queue: EventSourceMapping
     events_url: str
     events: list[dict[str, Any]] = field(default_factory=list)
     _records: list[dict[str, Any]] = field(default_factory=list)
     _read: int = 0
 
+    @property
+    def cloud(self) -> gaussdb_emulator.Cloud:
+        """The emulated cloud."""
+        return self.running.cloud
+
     @cached_property
     def _sqs(self) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-        return self.aws.client("sqs")
+        return self.running.aws.client("sqs")
+
+    @cached_property
+    def _scheduler(self) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        return self.running.aws.client("scheduler")
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -50,37 +53,48 @@ class Environment:
         self._records.extend(line for line in lines if "_aws" not in line)
         return self._records
 
-    def run_schedule(self, scheduled_time: str) -> None:
-        """Send the payload of the template's schedule to PlanQueue."""
-        self._send("PlanQueue", self._payload("NightlySchedule", scheduled_time))
-
-    def run_audit(self, scheduled_time: str) -> dict[str, Any]:
-        """Invoke audit_backups with the payload of the template's schedule; return its response."""
-        response: dict[str, Any] = self.audit(json.loads(self._payload("AuditSchedule", scheduled_time)))
+    def create(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke create_backup with a request; return its response."""
+        response: dict[str, Any] = self.running.invoke("CreateBackupFunction", request)
         return response
 
-    def run_prune(self, scheduled_time: str, **fields: object) -> dict[str, Any]:
-        """Invoke prune_backups with the payload of the template's schedule, some fields changed."""
-        payload = json.loads(self._payload("PruneSchedule", scheduled_time))
-        response: dict[str, Any] = self.prune({**payload, **fields})
-        return response
+    def fire(self, schedule: str, scheduled_time: str, **changes: object) -> dict[str, Any]:
+        """Do at once what EventBridge Scheduler does when a schedule is due: send its payload to its target.
+
+        `changes` are fields of the payload in place of its own. Returns the response of the function; of a queue there
+        is none.
+        """
+        group = self.running.aws.stack.outputs()["ScheduleGroupName"]
+        target = self._scheduler.get_schedule(GroupName=group, Name=schedule)["Target"]
+        payload = json.loads(target["Input"].replace(SCHEDULED_TIME, scheduled_time)) | changes
+        if target["Arn"] in self._functions:
+            response: dict[str, Any] = self.running.invoke(self._functions[target["Arn"]], payload)
+            return response
+        url = self._sqs.get_queue_url(QueueName=target["Arn"].rpartition(":")[2])["QueueUrl"]
+        self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(payload))
+        return {}
+
+    @cached_property
+    def _functions(self) -> dict[str, str]:
+        outputs = self.running.aws.stack.outputs()
+        return {arn: name.removesuffix(ALIAS_OUTPUT) for name, arn in outputs.items() if name.endswith(ALIAS_OUTPUT)}
 
     def read_report(self, address: str) -> str:
         """Return the page that an audit stored."""
         bucket, _, key = address.removeprefix("s3://").partition("/")
-        page: bytes = self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        page: bytes = self.running.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return page.decode()
-
-    def _payload(self, schedule: str, scheduled_time: str) -> str:
-        """Return the payload of a schedule of the template, completed as EventBridge Scheduler does."""
-        return self.aws.stack.schedule_input(schedule).replace(SCHEDULED_TIME, scheduled_time)
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request to BackupQueue."""
-        self._send("BackupQueue", json.dumps(request))
+        self._sqs.send_message(
+            QueueUrl=self.running.aws.stack.resources["BackupQueue"], MessageBody=json.dumps(request)
+        )
 
-    def _send(self, queue: str, body: str) -> None:
-        self._sqs.send_message(QueueUrl=self.aws.stack.resources[queue], MessageBody=body)
+    def deliver(self, *queues: str) -> None:
+        """Deliver the messages that are visible in queues, given by their logical ids."""
+        for queue in queues:
+            self.running.mappings[queue].run_until_empty()
 
     def count_waiting(self) -> int:
         """Count the plans and requests in their queues and dead-letter queues."""
@@ -89,7 +103,8 @@ class Environment:
 
     def _count(self, queue: str) -> int:
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
-        response = self._sqs.get_queue_attributes(QueueUrl=self.aws.stack.resources[queue], AttributeNames=names)
+        url = self.running.aws.stack.resources[queue]
+        response = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return sum(int(response["Attributes"][name]) for name in names)
 
     def collect_events(self) -> None:
@@ -113,19 +128,9 @@ def start() -> Iterator[Environment]:
         "TRACK_MAX_DELAY_SECONDS": "2",
         "TRACK_DEADLINE_SECONDS": str(scenario.OVERDUE_AFTER_SECONDS),
     }
-    with serve(cloud, scenario.KEY, parameters=scenario.STACK_PARAMETERS, settings=settings, output=output) as running:
-        yield Environment(
-            cloud=cloud,
-            aws=running.aws,
-            create=partial(running.invoke, "CreateBackupFunction"),
-            audit=partial(running.invoke, "AuditBackupsFunction"),
-            prune=partial(running.invoke, "PruneBackupsFunction"),
-            output=output,
-            plan_queue=running.mappings["PlanQueue"],
-            backup_queue=running.mappings["BackupQueue"],
-            tracking_queue=running.mappings["TrackingQueue"],
-            events_url=_subscribe(running.aws),
-        )
+    parameters = scenario.DEMO_PARAMETERS
+    with serve(cloud, scenario.KEY, parameters=parameters, settings=settings, output=output) as running:
+        yield Environment(running, output, _subscribe(running.aws))
 
 
 def _subscribe(aws: aws_emulator.LocalAws) -> str:

@@ -43,6 +43,8 @@ STACK_PARAMETERS = {
     "PruneState": "ENABLED",
 }
 NOTIFIED = {"NotificationEmail": "operators@example.com"}
+DEMO_PARAMETERS = {"Connection": CONNECTION, "AuditState": "DISABLED", **NOTIFIED}
+"""The demo's own stack: its schedules are applied from a plan file, and those of the template are disabled."""
 HISTORY = {
     "orders": "g" * 30,
     "customers": "g" * 20 + "ng" + "g" * 8,
@@ -74,8 +76,8 @@ FAULTS = (gaussdb_emulator.lost_response(instance_id=INSTANCES["payments"].id),)
 class Step:
     """One request: the channel it takes, and its expected outcome and final status.
 
-    `expected` is created, adopted, skipped or rejected. `final_status` is the status at which tracking stops, `None`
-    where no backup is made.
+    `title` has no name of an instance. `expected` is created, adopted, skipped or rejected. `final_status` is the
+    status at which tracking stops, `None` where no backup is made.
     """
 
     title: str
@@ -91,7 +93,7 @@ def request(instance: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - f
 
 
 def steps(scheduled_time: str) -> tuple[Step, ...]:
-    """Return the requests of one run. Those of the plan are made by dispatch_backups for the template's schedule."""
+    """Return the requests of one run. Those of the plan are made by dispatch_backups for the schedule `nightly`."""
     upgrade = request(
         "customers",
         name_template="before-upgrade-{instance_name}",
@@ -100,17 +102,17 @@ def steps(scheduled_time: str) -> tuple[Step, ...]:
     )
     invalid = request("stock", instance_id="stock-01")
     return (
-        Step("direct request, before an upgrade", "direct", upgrade, "created", "COMPLETED"),
-        Step("the same direct request, repeated", "direct", upgrade, "created", "COMPLETED"),
-        Step("queue message with an invalid field", "queue", invalid, "rejected"),
-        Step("nightly plan", "plan", request("orders"), "created", "COMPLETED"),
-        Step("nightly plan; its previous backup still runs", "plan", request("customers"), "created", "COMPLETED"),
-        Step("nightly plan; the API's response is lost", "plan", request("payments"), "adopted", "COMPLETED"),
-        Step("nightly plan", "plan", request("stock"), "created", "COMPLETED"),
-        Step("nightly plan; the backup fails", "plan", request("reports"), "created", "FAILED"),
-        Step("nightly plan; the backup never ends", "plan", request("archive"), "created", "OVERDUE"),
-        Step("nightly plan; the instance is restarting", "plan", request("search"), "created", "COMPLETED"),
-        Step("nightly plan; the instance is frozen", "plan", request("legacy"), "skipped"),
+        Step("direct request before an upgrade", "direct", upgrade, "created", "COMPLETED"),
+        Step("requested again", "direct", upgrade, "adopted", "COMPLETED"),
+        Step("message with an invalid id", "queue", invalid, "rejected"),
+        Step("nightly", "plan", request("orders"), "created", "COMPLETED"),
+        Step("nightly, busy with the other backup", "plan", request("customers"), "created", "COMPLETED"),
+        Step("nightly, the response is lost", "plan", request("payments"), "adopted", "COMPLETED"),
+        Step("nightly", "plan", request("stock"), "created", "COMPLETED"),
+        Step("nightly, the backup fails", "plan", request("reports"), "created", "FAILED"),
+        Step("nightly, the backup never ends", "plan", request("archive"), "created", "OVERDUE"),
+        Step("nightly, restarting", "plan", request("search"), "created", "COMPLETED"),
+        Step("nightly", "plan", request("legacy"), "skipped"),
     )
 
 

@@ -10,7 +10,10 @@ WITH_BACKUP = ("created", "adopted")
 
 @dataclass(frozen=True, slots=True)
 class ReportedRequest:
-    """What the functions reported about one request: its outcome, its backup and the backup's final status."""
+    """What the functions reported about one request: its outcome, its backup and the backup's final status.
+
+    `first` is the outcome of its first delivery; `reason` is the function's, where there is no backup.
+    """
 
     title: str
     instance_id: str
@@ -22,6 +25,7 @@ class ReportedRequest:
     status: str | None = None
     reason: str = ""
     from_queue: bool = False
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from gaussdb_backup.aws.event_bus import AUDIT_FINISHED, SOURCE, STATE_CHANGE
 from gaussdb_backup.domain.tracking import Status
+from local.aws_emulator.input_transformer import render
 from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters, read_template
 from tests.helpers.coverage_samples import COVERED, NEVER, UNCOVERED, event_of_audit, make_coverage
 from tests.helpers.emitted_telemetry import event_of
-from tests.helpers.input_transformer import render
 
 FOLDER = Path(__file__).parents[1] / "data" / "notifications"
 CHANNELS = {"notifications": "email", "chat": "chat", "webhook": "webhook", "ping": "ping"}

@@ -12,12 +12,12 @@ from gaussdb_backup.domain.backup_request import parse_backup_request
 from gaussdb_backup.domain.tracking import Observation, Status, make_tracking_message
 from gaussdb_backup.errors import InvalidRequest
 from gaussdb_backup.telemetry.log_fields import to_json
+from local.aws_emulator.input_transformer import LIMIT_OF_A_TEMPLATE, render
 from local.aws_emulator.stack import STACK_NAME, Stack, default_parameters
 from tests.helpers.clock import RUN
 from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED, event_of_audit
 from tests.helpers.emitted_telemetry import BACKUP, REQUEST, event_of
 from tests.helpers.gaussdb import ORDERS
-from tests.helpers.input_transformer import LIMIT_OF_A_TEMPLATE, render
 from tests.helpers.markdown import ROOT, code_blocks, section
 from tests.helpers.notifications import (
     CHANNELS,

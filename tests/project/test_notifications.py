@@ -13,13 +13,13 @@ import pytest
 from gaussdb_backup.aws.event_bus import AUDIT_FINISHED, SOURCE, STATE_CHANGE, EventBus
 from gaussdb_backup.domain.digest import WORST
 from gaussdb_backup.domain.tracking import Status
+from local.aws_emulator.input_transformer import paths_of, render
 from local.aws_emulator.stack import PSEUDO_PARAMETERS, STACK_NAME, Stack, default_parameters
 from tests.helpers.aws import emulated_aws
 from tests.helpers.coverage_samples import COVERED, EMPTY, UNCOVERED, event_of_audit
 from tests.helpers.deployment import SETTINGS
 from tests.helpers.emitted_telemetry import event_of
 from tests.helpers.gaussdb import ORDERS
-from tests.helpers.input_transformer import paths_of, render
 
 FAILURES = {status for status in Status if status.is_failure}
 OF_CHANNELS = {"ChatNotificationsTopic", "AuditCoveredPingRule"}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.helpers.input_transformer import render
+from local.aws_emulator.input_transformer import render
 
 EVENT = {"time": "2026-11-23T02:00:00Z", "detail": {"name": "a", "count": 2, "lines": {"line_1": "x"}}}
 PATHS = {
@@ -36,10 +36,16 @@ def test_no_value_is_escaped() -> None:
 
 @pytest.mark.parametrize("template", ['{"a": <name>}', '{"a": "<name>", "b": <none>}'])
 def test_a_variable_outside_of_a_string_is_refused(template: str) -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="outside of a string"):
         transformed(template)
 
 
 def test_a_variable_without_a_path_is_refused() -> None:
     with pytest.raises(KeyError):
         transformed('"<other>"')
+
+
+def test_a_template_that_eventbridge_would_refuse_for_its_length_is_refused() -> None:
+    assert transformed(f'"{"a" * 8190}"') == f'"{"a" * 8190}"'
+    with pytest.raises(ValueError, match="8193 characters"):
+        transformed(f'"{"a" * 8191}"')

@@ -16,7 +16,7 @@ STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def paths_of(fields: Mapping[str, Any], above: str = "$") -> Iterator[tuple[str, str]]:
-    """The path of each field of an event, with its text."""
+    """Yield the path of each field of an event, with its text."""
     for name, value in fields.items():
         if isinstance(value, dict):
             yield from paths_of(value, f"{above}.{name}")
@@ -25,9 +25,11 @@ def paths_of(fields: Mapping[str, Any], above: str = "$") -> Iterator[tuple[str,
 
 
 def render(transformer: Mapping[str, Any], event: Mapping[str, Any]) -> str:
-    """Return what the target receives. Raises `AssertionError` where the guide leaves open what that is."""
+    """Return what the target receives. Raises `ValueError` where the guide leaves open what that is."""
     template, known = transformer["InputTemplate"], dict(paths_of(event))
-    assert len(template) <= LIMIT_OF_A_TEMPLATE
-    assert VARIABLE.search(STRING.sub("", template)) is None, "a variable outside of a string may leave no valid JSON"
+    if len(template) > LIMIT_OF_A_TEMPLATE:
+        raise ValueError(f"a template of {len(template)} characters, of at most {LIMIT_OF_A_TEMPLATE}")
+    if VARIABLE.search(STRING.sub("", template)):
+        raise ValueError("a variable outside of a string may leave no valid JSON")
     values = {name: known.get(path, "") for name, path in transformer["InputPathsMap"].items()}
     return VARIABLE.sub(lambda match: values[match[1]], template)
