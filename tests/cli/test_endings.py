@@ -26,7 +26,7 @@ WRONG = {
 }
 
 
-def answer(stack: StackUnderTest, response: Any) -> None:
+def give_response(stack: StackUnderTest, response: Any) -> None:
     """Have every function return this."""
     payload = json.dumps(response).encode()
     stack.clients["lambda"] = Wrapped(boto3.client("lambda"), invoke=lambda **_: {"Payload": io.BytesIO(payload)})
@@ -68,7 +68,7 @@ def test_a_plugin_that_is_interrupted_does_not_know(stack: StackUnderTest, error
 @pytest.mark.parametrize("command", [["run", "nightly"], ["prune"], ["list", "orders"]], ids=" ".join)
 @pytest.mark.parametrize("response", [{"queued": None}, {"queued": [{}]}], ids=str)
 def test_an_odd_response_is_no_traceback(stack: StackUnderTest, command: list[str], response: Any) -> None:
-    answer(stack, response)
+    give_response(stack, response)
     ran = stack.run("--json", *command)
     assert (ran.code, ran.stdout) == (Exit.FAILED, "")
     assert ran.error["hint"]
