@@ -87,7 +87,13 @@ class _Clients:
     def __call__(self, service: str) -> Any:
         if service not in self._made:
             config = INVOCATION if service == "lambda" else OTHERS
-            self._made[service] = self._session.client(service, endpoint_url=self._endpoint, config=config)
+            try:
+                self._made[service] = self._session.client(service, endpoint_url=self._endpoint, config=config)
+            except ValueError as error:
+                if isinstance(error, BotoCoreError):
+                    raise
+                hint = f"correct {LOCAL_VARIABLE if self._endpoint else 'AWS_ENDPOINT_URL'}"
+                raise CommandFailed("bad_endpoint", str(error), hint) from error
         return self._made[service]
 
 

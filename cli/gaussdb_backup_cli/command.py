@@ -94,11 +94,11 @@ class CommandLine:
             return
         at = self.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         envelope = {"version": VERSION, "command": self.command, "at": at, "stack": self.stack_name, "result": result}
-        write(json.dumps(envelope, indent=2, ensure_ascii=False))
+        write_json(envelope)
 
     def note(self, text: str) -> None:
         """Write to the person at the terminal, not into what is read by a program."""
-        click.echo(text, err=True)
+        click.echo("\n".join(_clean(line) for line in text.split("\n")), err=True)
 
     def option_text(self) -> str:
         """Return the options that another command needs to have the same stack, such as ` --stack other`."""
@@ -113,6 +113,23 @@ def write(text: str) -> None:
     """Write to stdout at once, with its own marks replaced where the encoding of stdout has none for them."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(fit_encoding(text.rstrip("\n"), encoding), color=has_colours())
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """Write JSON to stdout at once, whole in any encoding: what that does not have is escaped."""
+    text, encoding = json.dumps(document, indent=2, ensure_ascii=False), getattr(sys.stdout, "encoding", None)
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2)
+    click.echo(text)
+
+
+def _clean(text: str) -> str:
+    """Return a whole text, however long, with � for each character that would steer a terminal."""
+    from gaussdb_backup.reports.texts import MAX_SHOWN, clean
+
+    return "".join(clean(text[at : at + MAX_SHOWN]) for at in range(0, len(text), MAX_SHOWN))
 
 
 def fit_encoding(text: str, encoding: str) -> str:
@@ -140,6 +157,8 @@ def terminal_width() -> int:
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Keep an option that was given, before or after the name of the command; the last one counts."""
+    if value == "":
+        raise click.BadParameter("it is empty.", context, parameter)
     options = context.meta.setdefault(_OPTIONS, {})
     if value not in (None, False):
         options[parameter.name] = value
@@ -178,12 +197,20 @@ def stack_command[**P](
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
             context = click.get_current_context()
+            _refuse_empty(context)
             context.exit(function(read_command_line(context), *args, **kwargs))
 
         make = click.command if parent is None else parent.command
         return make(name, short_help=(function.__doc__ or "").splitlines()[0])(stack_options(run))
 
     return decorate
+
+
+def _refuse_empty(context: click.Context) -> None:
+    """Refuse an empty value, as an unset variable of a shell makes it. Only a description may be empty."""
+    for parameter in context.command.params:
+        if context.params.get(parameter.name or "") == "" and parameter.name != "description":
+            raise click.BadParameter("it is empty.", context, parameter)
 
 
 def read_command_line(context: click.Context) -> CommandLine:
@@ -210,10 +237,10 @@ def report_failure(failure: CommandFailed, *, as_json: bool) -> None:
     """Write why a command could not do it to stderr: one line and a hint, or JSON."""
     if as_json:
         error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        click.echo(json.dumps({"version": VERSION, "error": error}, ensure_ascii=False), err=True)
+        click.echo(json.dumps({"version": VERSION, "error": error}), err=True)
         return
-    hint = f"\n  → {failure.hint}" if failure.hint else ""
-    click.echo(f"gaussdb-backup: {failure.message}{hint}", err=True)
+    hint = f"\n  → {_clean(failure.hint)}" if failure.hint else ""
+    click.echo(f"gaussdb-backup: {_clean(failure.message)}{hint}", err=True)
 
 
 def is_json(context: click.Context) -> bool:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gaussdb_backup_cli.command import is_json, report_failure, stack_options
-from gaussdb_backup_cli.failure import CommandFailed, Exit
+from gaussdb_backup_cli.command import report_failure, stack_options
+from gaussdb_backup_cli.ending import ARGUMENTS, explain_system_error, report_error, report_usage
+from gaussdb_backup_cli.failure import Exit
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -52,30 +53,36 @@ class Commands(click.Group):
         commands = [CompletionItem(name, help=COMMANDS[name]) for name in names]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; a help text that cannot be written is one line too."""
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            report_failure(explain_system_error(error), as_json=False)
+            raise SystemExit(Exit.FAILED) from None
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the options before the name of the command; a wrong one is reported in the form that was requested."""
+        given = list(args)
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise report_usage(error, given) from None
+        context.meta[ARGUMENTS] = given
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; why it could not do what it was to do is one line, and a hint."""
         try:
             return super().invoke(ctx)
-        except CommandFailed as failure:
-            report_failure(failure, as_json=is_json(ctx))
-            ctx.exit(failure.exit_code)
-        except (click.exceptions.Exit, click.ClickException, click.Abort, KeyboardInterrupt, BrokenPipeError):
+        except click.UsageError as error:
+            raise report_usage(error, ctx.meta[ARGUMENTS]) from None
+        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
-        except Exception as error:
-            failure_of_aws = _explain(error)
-            if failure_of_aws is None:
-                raise
-            report_failure(failure_of_aws, as_json=is_json(ctx))
-            ctx.exit(failure_of_aws.exit_code)
-
-
-def _explain(error: Exception) -> CommandFailed | None:
-    """Return what an error of AWS means; `None` for a defect of the command line."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from gaussdb_backup_cli.aws import explain
-
-    return explain(error) if isinstance(error, BotoCoreError | ClientError) else None
+        except (Exception, KeyboardInterrupt, click.Abort) as error:  # noqa: BLE001 - nobody is to see a traceback
+            raise report_error(error, ctx) from None
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature

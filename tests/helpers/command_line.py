@@ -90,6 +90,17 @@ class Ran:
         return json.loads(self.stderr.splitlines()[-1])["error"]
 
 
+@dataclass(frozen=True)
+class Pages:
+    """A paginator."""
+
+    pages: list[dict[str, Any]]
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        """Return the pages, whatever is requested."""
+        return self.pages
+
+
 @dataclass
 class StackUnderTest:
     """A stack with three schedules of the plan `nightly`, as its parameters make them."""
@@ -105,6 +116,8 @@ class StackUnderTest:
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] | None = None
+    alarms: list[str] = field(default_factory=list)
+    """The names of the alarms that are resources of the stack."""
     outside: Any = None
     """The stdout of the functions, which is not that of the command line."""
 
@@ -143,6 +156,14 @@ class StackUnderTest:
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
         return {"Stacks": [{"StackStatus": self.status, "Parameters": parameters, "Outputs": outputs}]}
+
+    def get_paginator(self, _: str) -> Any:
+        """As CloudFormation's client, of its resources in one page: the alarms."""
+        summaries = [
+            {"LogicalResourceId": name, "ResourceType": "AWS::CloudWatch::Alarm", "PhysicalResourceId": name}
+            for name in self.alarms
+        ]
+        return Pages([{"StackResourceSummaries": summaries}])
 
     def _invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         event = json.loads(Payload)

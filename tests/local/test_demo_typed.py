@@ -19,7 +19,7 @@ def test_commands_are_returned_in_their_order_with_both_streams_and_their_exit_c
     assert "nonsense" in wrong.printed
 
 
-def test_the_users_own_choice_of_a_stack_does_not_count(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_stack_is_not_called(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAUSSDB_BACKUP_LOCAL_ENDPOINT", "nonsense")
     variables = terminal._variables({"GAUSSDB_BACKUP_STACK": "mine", "HOME": "/somewhere"})
     assert "GAUSSDB_BACKUP_STACK" not in variables

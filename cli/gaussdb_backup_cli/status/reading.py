@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import batched
 
 from gaussdb_backup_cli.backups.instances import Instance, list_instances
 from gaussdb_backup_cli.backups.listing import BackupList, list_all_backups
+from gaussdb_backup_cli.checks.resources import list_resources
 from gaussdb_backup_cli.runs.nominal import find_next_run, list_past_runs
 from gaussdb_backup_cli.runs.run import (
     Expected,
@@ -21,6 +23,10 @@ from gaussdb_backup_cli.stack import Stack
 from gaussdb_backup_cli.status.overview import Alarm, NextRun, Overview, PlanRun
 from gaussdb_backup_cli.status.queues import read_queues
 from gaussdb_backup_cli.times.moments import show_utc
+
+ALARM = "AWS::CloudWatch::Alarm"
+MOST_NAMES = 100
+"""Names of alarms in one call."""
 
 
 def read_overview(stack: Stack, since: datetime, now: datetime) -> Overview:
@@ -41,16 +47,14 @@ def read_overview(stack: Stack, since: datetime, now: datetime) -> Overview:
 
 
 def list_alarms(stack: Stack) -> list[Alarm]:
-    """Return the alarms in ALARM whose names begin with that of the stack. Raises what boto3 raises."""
-    pages = (
-        stack.client("cloudwatch")
-        .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{stack.name}-", StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    )
+    """Return the stack's own alarms that are in ALARM: names of another stack may begin alike. Raises as boto3 does."""
+    names = list(list_resources(stack.client("cloudformation"), stack.name).of_type(ALARM).values())
+    paginator = stack.client("cloudwatch").get_paginator("describe_alarms")
     return [
         Alarm(each["AlarmName"], each.get("StateUpdatedTimestamp"), each.get("StateReason", ""))
-        for page in pages
-        for each in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+        for some in batched(names, MOST_NAMES, strict=False)
+        for page in paginator.paginate(AlarmNames=list(some), StateValue="ALARM")
+        for each in page.get("MetricAlarms", ())
         if each["StateValue"] == "ALARM"  # an emulated CloudWatch may filter by one criterion only
     ]
 
