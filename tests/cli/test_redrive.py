@@ -364,3 +364,19 @@ def test_a_stack_that_is_older_than_an_output_is_one_line(queues: StackUnderTest
     del queues.outputs["NotificationDeadLetterQueueUrl"]
     ran = queues.run("redrive", "--json")
     assert (ran.code, ran.stdout, ran.error["code"]) == (1, "", "older_stack")
+
+
+def test_what_was_sent_is_reported_though_another_queue_cannot_be_read(queues: StackUnderTest) -> None:
+    put(queues, "BackupDeadLetterQueue", REQUEST)
+    sqs = queues.client("sqs")
+
+    def refuse(**arguments: Any) -> Any:
+        if arguments["QueueUrl"] == queues.outputs["FailedInvocationsQueueUrl"]:
+            raise refusal("AccessDenied", "GetQueueAttributes")
+        return sqs.get_queue_attributes(**arguments)
+
+    queues.change("sqs", get_queue_attributes=refuse)
+    ran = queues.run("redrive", "--yes")
+    assert "BackupDeadLetterQueue: 1 sent again" in ran.stdout
+    assert "note: FailedInvocationsQueue could not be read" in ran.stderr
+    assert ran.code == 0

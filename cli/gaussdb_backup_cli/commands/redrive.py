@@ -59,7 +59,7 @@ def _list(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | N
 def _send(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | None) -> int:
     from gaussdb_backup_cli.redrive.results import describe_redriven
     from gaussdb_backup_cli.redrive.sending import ALL, redrive, time_of_sqs
-    from gaussdb_backup_cli.redrive.stack_queues import OTHERS, open_others, open_queues
+    from gaussdb_backup_cli.redrive.stack_queues import OTHERS, open_queues
     from gaussdb_backup_cli.redrive.texts import render_redriven
 
     queues = open_queues(stack, queue)
@@ -67,7 +67,7 @@ def _send(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | N
     results = {}
     for each in queues:
         results[each.name] = redrive(each.queue, started_at=started_at, now=cli.now, ids=ids or ALL)
-    others = {} if queue or ids else {each.name: each.queue.count() for each in open_others(stack)}
+    others = {} if queue or ids else _count_others(cli, stack)
     cli.report(describe_redriven(results, others, OTHERS), render_redriven(results, others, OTHERS))
     sent = {id_ for each in results.values() for id_ in each.sent}
     missing = [each for each in ids if not any(id_.startswith(each) for id_ in sent)]
@@ -75,3 +75,18 @@ def _send(cli: CommandLine, stack: "Stack", ids: tuple[str, ...], queue: str | N
         cli.note(f"not sent again: {', '.join(missing)}")
     is_well = not missing and not any(others.values()) and not any(each.needs_you for each in results.values())
     return Exit.WELL if is_well else Exit.NEEDS_YOU
+
+
+def _count_others(cli: CommandLine, stack: "Stack") -> dict[str, int]:
+    """Return the messages that cannot be sent again; a queue that cannot be read is a note, since others were sent."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from gaussdb_backup_cli.redrive.stack_queues import open_others
+
+    counts = {}
+    for each in open_others(stack):
+        try:
+            counts[each.name] = each.queue.count()
+        except (BotoCoreError, ClientError) as error:
+            cli.note(f"note: {each.name} could not be read: {error}")
+    return counts
