@@ -16,6 +16,11 @@ MARK = "CreateBackupFunctionName"
 NOT_CREATED = frozenset({"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 CONNECTION_ERRORS = frozenset({"InvalidConnection", "CredentialsRefused", "PermissionDenied"})
 TEMPORARY_ERRORS = frozenset({"TryLater", "InstanceBusy", "CircuitBreakerOpen"})
+FORMS: Mapping[str, Mapping[str, type]] = {
+    "DispatchBackups": {"queued": list, "skipped": list, "rejected": list},
+    "PruneBackups": {"counts": dict, "kept": list, "deleted": list},
+}
+"""Fields of the responses without which nothing would be taken for no instance, or for no backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Stack:
         )
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke a function, given as `DispatchBackups`, and return its response.
+        """Invoke a function, given as `DispatchBackups`, and return its response. One of another version is refused.
 
         Raises `CommandFailed` with the function's own error, `BotoCoreError` or `ClientError`.
         """
@@ -58,13 +63,16 @@ class Stack:
         response = self.client("lambda").invoke(FunctionName=arn, Payload=json.dumps(event).encode())
         payload = response["Payload"].read()
         try:
-            result = json.loads(payload or b"null")
+            result = json.loads(payload or b"null", parse_constant=lambda _: None)
         except ValueError:
             result = None
         if "FunctionError" in response:
             raise self._explain(function, result if isinstance(result, dict) else {})
         if not isinstance(result, dict):
             raise CommandFailed("odd_response", f"{function} returned no JSON object", self._hint_of_logs(function))
+        if any(not isinstance(result.get(name), kind) for name, kind in FORMS.get(function, {}).items()):
+            hint = f"deploy version {gaussdb_backup.__version__}: make deploy STACK={self.name}"
+            raise CommandFailed("odd_response", f"the response of {function} is none of this version", hint)
         return result
 
     def _explain(self, function: str, error: Mapping[str, Any]) -> CommandFailed:

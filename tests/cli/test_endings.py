@@ -13,6 +13,7 @@ import pytest
 
 from gaussdb_backup_cli.command import write_json
 from gaussdb_backup_cli.failure import Exit
+from gaussdb_backup_cli.stack import find_stack
 from tests.helpers.command_line import StackUnderTest
 from tests.helpers.stack_in_moto import Wrapped
 
@@ -26,7 +27,7 @@ WRONG = {
 }
 
 
-def give_response(stack: StackUnderTest, response: Any) -> None:
+def respond(stack: StackUnderTest, response: Any) -> None:
     """Have every function return this."""
     payload = json.dumps(response).encode()
     stack.clients["lambda"] = Wrapped(boto3.client("lambda"), invoke=lambda **_: {"Payload": io.BytesIO(payload)})
@@ -68,11 +69,29 @@ def test_a_plugin_that_is_interrupted_does_not_know(stack: StackUnderTest, error
 @pytest.mark.parametrize("command", [["run", "nightly"], ["prune"], ["list", "orders"]], ids=" ".join)
 @pytest.mark.parametrize("response", [{"queued": None}, {"queued": [{}]}], ids=str)
 def test_an_odd_response_is_no_traceback(stack: StackUnderTest, command: list[str], response: Any) -> None:
-    give_response(stack, response)
+    respond(stack, response)
     ran = stack.run("--json", *command)
     assert (ran.code, ran.stdout) == (Exit.FAILED, "")
     assert ran.error["hint"]
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["list", "orders"], ["run", "nightly"], ["prune"]], ids=" ".join)
+@pytest.mark.parametrize("response", [{}, {"counts": None, "queued": None}], ids=str)
+def test_a_response_without_its_lists_is_not_taken_for_an_empty_project(
+    stack: StackUnderTest, command: list[str], response: Any
+) -> None:
+    respond(stack, response)
+    ran = stack.run(*command)
+    assert ran.code == Exit.FAILED
+    assert "is none of this version" in ran.stderr
+    assert "make deploy" in ran.stderr
+
+
+def test_a_number_that_json_does_not_have_is_none(stack: StackUnderTest) -> None:
+    respond(stack, {"counts": {}, "kept": [float("nan")], "deleted": []})
+    found = find_stack(stack.open_account(), stack.name).invoke("PruneBackups", {})
+    assert found["kept"] == [None]
 
 
 def test_a_defect_shows_its_traceback_on_request_only(stack: StackUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:

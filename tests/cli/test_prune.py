@@ -26,6 +26,10 @@ def sample() -> dict[str, Any]:
     return found
 
 
+NOTHING: dict[str, Any] = {"queued": [], "skipped": [], "rejected": []}
+"""The response of a plan that selects no instance."""
+
+
 def past(instance: str, days: float, name: str = "nightly", **fields: Any) -> gaussdb_emulator.PastBackup:
     begin = datetime.now(UTC) - timedelta(days=days)
     return gaussdb_emulator.PastBackup(
@@ -238,7 +242,7 @@ def test_an_id_that_nobody_knows_needs_you(stack: StackUnderTest) -> None:
 
 
 def test_the_json_form(stack: StackUnderTest) -> None:
-    listed = {"queued": [{"instance_id": "d8e6ca5a624745bcb546a227aa3ae1cfin07", "instance_name": "orders"}]}
+    listed = {**NOTHING, "queued": [{"instance_id": "d8e6ca5a624745bcb546a227aa3ae1cfin07", "instance_name": "orders"}]}
     respond_by(stack, DispatchBackups=listed, PruneBackups={**sample(), "dry_run": True})
     ran = stack.run("prune", "--json")
     assert ran.code == 3
@@ -250,7 +254,7 @@ def test_the_json_form(stack: StackUnderTest) -> None:
 def test_lists_that_are_cut_are_named_and_the_counts_are_of_all(stack: StackUnderTest) -> None:
     response = {**sample(), "dry_run": True, "failed": [], "deferred": []}
     response["counts"] = {"kept": 30_000, "deleted": 400, "deferred": 0, "failed": 0, "not_found": 0}
-    respond_by(stack, DispatchBackups={}, PruneBackups=response)
+    respond_by(stack, DispatchBackups=NOTHING, PruneBackups=response)
     ran = stack.run("prune")
     assert "kept: the first 1 of 30,000 are listed, a response of Lambda has 6 MB at most" in ran.stdout
     assert "would go: 400 backups, at least 1.9 GB; kept: 30,000" in ran.stdout
@@ -261,7 +265,7 @@ def test_lists_that_are_cut_are_named_and_the_counts_are_of_all(stack: StackUnde
 def test_a_size_that_is_not_known_makes_the_sum_the_least(stack: StackUnderTest) -> None:
     response = sample()
     response["deleted"][0]["size_mb"] = None
-    respond_by(stack, DispatchBackups={}, PruneBackups=response)
+    respond_by(stack, DispatchBackups=NOTHING, PruneBackups=response)
     assert "deleted: 1 backup, at least 0 MB" in stack.run("prune").stdout
 
 
@@ -281,7 +285,7 @@ def test_no_name_of_the_cloud_steers_the_terminal(stack: StackUnderTest) -> None
     response = sample()
     response["deleted"][0]["backup_name"] = "a\x1b[2J\nb"
     response["failed"][0]["error_message"] = "a\x07b"
-    names = {"queued": [{"instance_id": response["deleted"][0]["instance_id"], "instance_name": "a\x1b]b"}]}
+    names = {**NOTHING, "queued": [{"instance_id": response["deleted"][0]["instance_id"], "instance_name": "a\x1b]b"}]}
     respond_by(stack, DispatchBackups=names, PruneBackups=response)
     ran = stack.run("prune")
     assert "a�[2J�b" in ran.stdout
@@ -306,7 +310,7 @@ def test_refused_credentials_are_used_once(stack: StackUnderTest, deployment: De
 
 
 def test_an_response_of_another_version_is_one_line(stack: StackUnderTest) -> None:
-    respond_by(stack, DispatchBackups={}, PruneBackups={"kept": []})
+    respond_by(stack, DispatchBackups=NOTHING, PruneBackups={"kept": []})
     ran = stack.run("prune")
     assert (ran.code, ran.stdout) == (1, "")
     assert "is none of this version" in ran.stderr
